@@ -1,0 +1,1 @@
+"""The model file, the models that it becomes, and predicting with them."""

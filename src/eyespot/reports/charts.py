@@ -1,0 +1,255 @@
+"""The figures of a report; build them inside `drawing.style()`.
+
+Shapes: N images, K classes, P parts.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Literal
+from unicodedata import east_asian_width
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.collections import PatchCollection
+from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+from eyespot.reports.drawing import ACCENT, INK, LINE, MUTED, PAPER, SOFT, WRONG, axes_in_inches
+from eyespot.reports.words import short
+from eyespot.values import PARTS, Array, Epoch, Part
+
+_PART_COLOURS: dict[Part, str] = {"train": ACCENT, "valid": SOFT, "test": MUTED}
+
+# An embedded picture has one colour for both themes: these are legible on white and on black.
+_RIGHT_RGB, _WRONG_RGB = (63, 127, 217), (224, 105, 43)
+
+NUM_BARS = 40  # more classes than this become an outline
+NUM_CELLS = 30  # more classes than this become a picture
+NUM_LABELS = 70  # more classes than this have no room for their names
+NUM_PIXELS = 300  # more classes than this are pooled, or a screen would drop single mistakes
+
+
+def accuracy(epochs: Sequence[Epoch], best_epoch: int) -> Figure:
+    """Accuracy of training and validation over the epochs; the chosen one is marked."""
+    figure, axes = axes_in_inches(4.8, 2.7)
+    train = [epoch.train_accuracy for epoch in epochs]
+    valid = [epoch.valid_accuracy for epoch in epochs]
+    _curves(figure, axes, epochs, train, valid, best_epoch)
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
+    _title(figure, "Accuracy")
+    return figure
+
+
+def loss(epochs: Sequence[Epoch], best_epoch: int) -> Figure:
+    """Loss of training and validation over the epochs; the chosen one is marked."""
+    figure, axes = axes_in_inches(4.8, 2.7)
+    train, valid = [epoch.train_loss for epoch in epochs], [epoch.valid_loss for epoch in epochs]
+    _curves(figure, axes, epochs, train, valid, best_epoch)
+    _title(figure, "Loss, in nats")
+    return figure
+
+
+def rate(epochs: Sequence[Epoch]) -> Figure:
+    """The learning rate over the epochs."""
+    figure, axes = axes_in_inches(4.8, 1.6)
+    axes.plot([epoch.epoch for epoch in epochs], [epoch.rate for epoch in epochs], color=MUTED)
+    axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_locator(MaxNLocator(3))
+    _epoch_axis(axes)
+    _title(figure, "Learning rate")
+    return figure
+
+
+def class_distribution(classes: Sequence[str], counts: Mapping[Part, Sequence[int]]) -> Figure:
+    """Images per class and part: a bar per class, or an outline by size where there are many."""
+    counts_PK = np.array([counts[part] for part in PARTS]).reshape(len(PARTS), len(classes))
+    if len(classes) > NUM_BARS:
+        return _outline(counts_PK)
+    names = [short(name, 18) for name in classes]
+    figure, axes = axes_in_inches(
+        4.8, 0.75 + 0.23 * len(classes), left=_label_width(names), right=0.55, bottom=0.1, top=0.36
+    )
+    rows, start_K = np.arange(len(classes)), np.zeros(len(classes))
+    for part, counts_K in zip(PARTS, counts_PK, strict=True):
+        axes.barh(rows, counts_K, 0.72, start_K, color=_PART_COLOURS[part], label=part)
+        start_K += counts_K
+    for row, total in enumerate(start_K):
+        axes.text(total, row, f"\u00a0{total:,.0f}", va="center", color=MUTED)
+    axes.set_yticks(rows, names)
+    axes.set_ylim(len(classes) - 0.4, -0.6)
+    axes.set_xlim(0, max(float(start_K.max()), 1.0))
+    axes.set_xticks([])
+    axes.tick_params(length=0, labelcolor=INK)
+    axes.spines[:].set_visible(False)
+    _legend(figure, "upper left")
+    return figure
+
+
+def confusion_matrix(classes: Sequence[str], counts_KK: Array) -> Figure:
+    """Truth by prediction, shaded by the share of the truth's images; mistakes have a colour."""
+    num = len(classes)
+    names = [short(name, 18) for name in classes]
+    labelled = num <= NUM_LABELS
+    margin = _label_width(names) if labelled else 0.2
+    upright = labelled and max(map(len, names)) > 2
+    side = min(max(4.0, 0.36 * num), 8.4)
+    bottom = (margin if upright else 0.25) + 0.3 if labelled else 0.4
+    figure, axes = axes_in_inches(
+        margin + 0.3 + side,
+        bottom + side + 0.1,
+        left=margin + 0.25,
+        bottom=bottom,
+        top=0.1,
+        right=0.05,
+    )
+    shares_KK = counts_KK / np.maximum(counts_KK.sum(axis=1, keepdims=True), 1)
+    if num <= NUM_CELLS:
+        _draw_cells(axes, counts_KK, shares_KK, cell=72 * side / num)
+    else:
+        _draw_pixels(axes, shares_KK)
+    axes.set(xlim=(-0.5, num - 0.5), ylim=(num - 0.5, -0.5), xlabel="prediction", ylabel="truth")
+    ticks = range(num) if labelled else []
+    size = min(9.0, 0.8 * 72 * side / num)
+    axes.set_xticks(ticks, names if labelled else [], rotation=90 if upright else 0, fontsize=size)
+    axes.set_yticks(ticks, names if labelled else [], fontsize=size)
+    axes.tick_params(length=0, labelcolor=INK)
+    axes.spines[:].set_visible(not labelled)
+    return figure
+
+
+def contact_sheet(pictures: Sequence[Array], captions: Sequence[tuple[str, bool]]) -> Figure:
+    """Pictures in rows of eight over their captions; each caption says if it is wrong."""
+    columns = min(8, max(len(pictures), 1))
+    rows = max(-(-len(pictures) // columns), 1)
+    figure, axes = axes_in_inches(1.1 * columns, 1.35 * rows, left=0, right=0, bottom=0, top=0)
+    axes.set_axis_off()
+    for index, (picture, (caption, wrong)) in enumerate(zip(pictures, captions, strict=True)):
+        row, column = divmod(index, columns)
+        x, y = 1.1 * column + 0.05, 1.35 * row + 0.05
+        grey = picture.shape[-1] == 1
+        axes.imshow(
+            picture[..., 0] if grey else picture,
+            cmap="gray" if grey else None,
+            vmin=0,
+            vmax=255,
+            extent=(x, x + 1, y + 1, y),
+            interpolation="nearest",
+            aspect="auto",
+        )
+        axes.text(x, y + 1.04, caption, va="top", fontsize=7, color=WRONG if wrong else INK)
+    axes.set(xlim=(0, 1.1 * columns), ylim=(1.35 * rows, 0))
+    return figure
+
+
+def _curves(
+    figure: Figure,
+    axes: Axes,
+    epochs: Sequence[Epoch],
+    train: Sequence[float],
+    valid: Sequence[float],
+    best_epoch: int,
+) -> None:
+    numbers = [epoch.epoch for epoch in epochs]
+    dot = "o" if len(epochs) <= 40 else ""
+    axes.plot(numbers, train, color=MUTED, marker=dot, markersize=2.5, lw=1.2, label="training")
+    axes.plot(numbers, valid, color=ACCENT, marker=dot, markersize=2.5, lw=1.8, label="validation")
+    if best_epoch in numbers:
+        axes.axvline(best_epoch, color=LINE, lw=1, zorder=0)
+        axes.plot(
+            best_epoch,
+            valid[numbers.index(best_epoch)],
+            color=ACCENT,
+            marker="o",
+            markersize=7,
+            markerfacecolor=PAPER,
+            markeredgewidth=1.8,
+            linestyle="",
+            label=f"chosen, epoch {best_epoch}",
+        )
+    axes.grid(axis="y")
+    _epoch_axis(axes)
+    _legend(figure, "upper right")
+
+
+def _title(figure: Figure, words: str) -> None:
+    figure.text(0.01, 0.985, words, va="top", weight="bold")
+
+
+def _epoch_axis(axes: Axes) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    axes.set_xlabel("epoch")
+    axes.spines["left"].set_visible(False)
+    axes.tick_params(length=0)
+
+
+def _outline(counts_PK: Array) -> Figure:
+    figure, axes = axes_in_inches(4.8, 2.4, left=0.6, top=0.4)
+    order = np.argsort(-counts_PK.sum(axis=0), kind="stable")
+    tops_PK = np.vstack([np.zeros(len(order)), counts_PK[:, order].cumsum(axis=0)])
+    edges = np.arange(len(order) + 1)
+    for part, low_K, high_K in zip(PARTS, tops_PK[:-1], tops_PK[1:], strict=True):
+        axes.stairs(high_K, edges, baseline=low_K, fill=True, color=_PART_COLOURS[part], label=part)
+    axes.set(xlim=(0, len(order)), ylim=(0, None), xlabel=f"{len(order):,} classes, largest first")
+    axes.grid(axis="y")
+    axes.tick_params(length=0)
+    axes.spines["left"].set_visible(False)
+    _legend(figure, "upper left")
+    return figure
+
+
+def _legend(figure: Figure, corner: Literal["upper left", "upper right"]) -> None:
+    """One row of keys above the axes, where no curve runs under it."""
+    figure.legend(
+        loc=corner, ncols=3, borderaxespad=0, borderpad=0.3, handlelength=1.0, columnspacing=1.2
+    )
+
+
+def _draw_cells(axes: Axes, counts_KK: Array, shares_KK: Array, *, cell: float) -> None:
+    """cell: the side of one square in points; the widest number is set to fit it."""
+    size = min(9.0, 1.4 * cell / len(f"{counts_KK.max():,}"))
+    cells, colours = [], []
+    for truth, said in np.argwhere(counts_KK).tolist():
+        # The square root lets one mistake in a hundred be seen.
+        shade = max(0.12, float(shares_KK[truth, said]) ** 0.5)
+        cells.append(Rectangle((said - 0.47, truth - 0.47), 0.94, 0.94))
+        colours.append(to_rgba(ACCENT if truth == said else WRONG, shade))
+        axes.text(
+            said,
+            truth,
+            f"{counts_KK[truth, said]:,}",
+            ha="center",
+            va="center",
+            fontsize=size,
+            color=PAPER if shade > 0.6 else INK,
+        )
+    axes.add_collection(PatchCollection(cells, facecolors=colours, linewidths=0))
+
+
+def _draw_pixels(axes: Axes, shares_KK: Array) -> None:
+    num = len(shares_KK)
+    right = np.diag(shares_KK.diagonal())
+    right, wrong = _pooled(right), _pooled(shares_KK - right)
+    shades = np.zeros((*right.shape, 4), dtype=np.uint8)
+    for shares, colour in ((right, _RIGHT_RGB), (wrong, _WRONG_RGB)):
+        shown = shares > 0
+        shades[shown, :3] = colour
+        shades[shown, 3] = 255 * np.sqrt(shares[shown]).clip(0.15)
+    extent = (-0.5, num - 0.5, num - 0.5, -0.5)
+    axes.imshow(shades, extent=extent, interpolation="none", aspect="auto")
+
+
+def _pooled(shares_KK: Array) -> Array:
+    """The greatest share in each of at most 300 x 300 blocks."""
+    num = len(shares_KK)
+    if num <= NUM_PIXELS:
+        return shares_KK
+    starts = np.linspace(0, num, NUM_PIXELS, endpoint=False).astype(np.int64)
+    rows: Array = np.maximum.reduceat(shares_KK, starts, axis=0)
+    return np.maximum.reduceat(rows, starts, axis=1)
+
+
+def _label_width(names: Sequence[str]) -> float:
+    """Inches that the longest name takes at 9 points, with a little air."""
+    widths = [sum(2 if east_asian_width(c) in "WF" else 1 for c in name) for name in names]
+    return 0.15 + 0.078 * max(widths, default=0)

@@ -1,0 +1,1 @@
+"""Recipes, batches, augmentation and the loop."""

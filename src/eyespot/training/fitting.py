@@ -1,0 +1,47 @@
+"""The open fields of a recipe, chosen from what the images are."""
+
+import math
+from typing import Literal
+
+from eyespot.data.survey import Survey
+from eyespot.training.recipe import Recipe
+
+
+def fitted_to_images(recipe: Recipe, survey: Survey) -> Recipe:
+    """The recipe with kind, size, channels and looks decided; needs no decoded training part.
+
+    Ink keeps its size up to 40 pixels and photos up to 64: twice the side is four times the time.
+    """
+    kind = recipe.kind or survey.kind
+    channels: Literal[1, 3] = recipe.channels or (3 if survey.coloured and kind == "photo" else 1)
+    photo = kind == "photo" and channels == 3
+    limit = 64 if kind == "photo" else 40
+    return recipe.model_copy(
+        update={
+            "kind": kind,
+            "channels": channels,
+            "size": recipe.size or min(max(survey.side, 8), limit),
+            # A mirrored letter is another letter, a mirrored X-ray another diagnosis.
+            "flip": photo if recipe.flip is None else recipe.flip,
+            "brightness": (0.2 if photo else 0.0)
+            if recipe.brightness is None
+            else recipe.brightness,
+            "contrast": (0.2 if photo else 0.0) if recipe.contrast is None else recipe.contrast,
+        }
+    )
+
+
+def fitted_to_number(recipe: Recipe, num_train: int) -> Recipe:
+    """The recipe with batch, rate and epochs decided from the number of training images.
+
+    The rate grows with the square root of the batch, as the noise of its gradient shrinks.
+    """
+    power = 2 ** int(math.log2(max(num_train, 64) / 64))
+    batch = min(recipe.batch or min(max(power, 64), 512), max(num_train, 2))
+    return recipe.model_copy(
+        update={
+            "batch": batch,
+            "rate": recipe.rate or round(2.2e-3 * math.sqrt(batch / 64), 6),
+            "epochs": recipe.epochs or min(max(round(recipe.views / num_train), 2), 40),
+        }
+    )

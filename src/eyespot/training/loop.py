@@ -1,0 +1,139 @@
+"""The loop: a generator that yields one Epoch at a time; the caller prints, records, saves, stops.
+
+N images, B batch, H height, W width, C channels, K classes.
+"""
+
+import math
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from eyespot.errors import EyespotError
+from eyespot.training.augmentation import augment
+from eyespot.training.randomness import stream
+from eyespot.training.recipe import Recipe
+from eyespot.training.world import World
+from eyespot.values import Array, Epoch
+
+WARM_UP = 0.25  # of all steps, until the rate is at its peak
+
+
+@dataclass(frozen=True, eq=False)
+class Samples:
+    """One part in memory: images uint8 (N, H, W, C), labels int64 (N,)."""
+
+    images: Tensor
+    labels: Tensor
+
+    @classmethod
+    def of(cls, images: Array, labels: Array, world: World) -> "Samples":
+        return cls(
+            torch.from_numpy(images).to(world.device), torch.from_numpy(labels).to(world.device)
+        )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def batch(self, indices: Tensor) -> Tensor:
+        """Float images (B, C, H, W) in 0..255, laid out channels last as they are stored."""
+        return self.images[indices].permute(0, 3, 1, 2).float()
+
+
+def one_cycle(step: int, num_steps: int) -> float:
+    """The share of the peak rate at this step: up for a quarter of the steps, then down to zero.
+
+    Source: Smith and Topin 2018, arXiv 1708.07120, with straight lines.
+    """
+    up = max(1, int(num_steps * WARM_UP))
+    return min((step + 1) / up, (num_steps - step) / max(1, num_steps - up))
+
+
+def fit(
+    net: nn.Module, train: Samples, valid: Samples, recipe: Recipe, world: World
+) -> Iterator[Epoch]:
+    """Trains the net in place and yields what each epoch gave.
+
+    recipe: fitted, no field is None. An empty validation part gives NaN for its numbers. Every
+    image is seen once an epoch. Raises EyespotError when the loss is not finite any more.
+    """
+    assert recipe.epochs and recipe.batch and recipe.rate, "the recipe is not fitted"
+    net.to(world.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(
+        net.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True
+    )
+    # Batches never smaller than wanted: batch normalisation cannot learn from one image.
+    num_batches = max(1, len(train) // recipe.batch)
+    num_steps = recipe.epochs * num_batches
+    for epoch in range(1, recipe.epochs + 1):
+        started = time.perf_counter()
+        net.train()
+        order = torch.randperm(len(train), generator=stream(recipe.seed, "order", epoch))
+        loss_sum, num_right, rate = torch.zeros(2, dtype=torch.float64), 0, 0.0
+        for number, indices in enumerate(torch.tensor_split(order, num_batches)):
+            step = (epoch - 1) * num_batches + number
+            rate = recipe.rate * one_cycle(step, num_steps)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            loss, right = _step(net, train, indices, optimizer, recipe, world, step)
+            loss_sum[0] += loss * len(indices)
+            num_right += right
+        if not math.isfinite(loss_sum[0]):
+            raise EyespotError(
+                f"the loss is not a finite number in epoch {epoch}; "
+                f"train with a lower rate, for instance --set rate={recipe.rate / 4:.2g}"
+            )
+        valid_loss, valid_accuracy = measure(net, valid, world)
+        yield Epoch(
+            epoch=epoch,
+            train_loss=float(loss_sum[0]) / len(train),
+            train_accuracy=num_right / len(train),
+            valid_loss=valid_loss,
+            valid_accuracy=valid_accuracy,
+            rate=rate,
+            seconds=time.perf_counter() - started,
+        )
+
+
+def _step(
+    net: nn.Module,
+    train: Samples,
+    indices: Tensor,
+    optimizer: torch.optim.Optimizer,
+    recipe: Recipe,
+    world: World,
+    step: int,
+) -> tuple[float, int]:
+    """One step on these images: the mean loss before it and how many were right."""
+    x_BCHW = augment(train.batch(indices), recipe, generator=stream(recipe.seed, "views", step))
+    labels_B = train.labels[indices]
+    with _precision(world):
+        logits_BK = net(x_BCHW.contiguous(memory_format=torch.channels_last)).float()
+    loss = F.cross_entropy(logits_BK, labels_B, label_smoothing=recipe.label_smoothing)
+    optimizer.zero_grad()
+    loss.backward()  # type: ignore[no-untyped-call]
+    optimizer.step()
+    return loss.item(), int((logits_BK.argmax(1) == labels_B).sum())
+
+
+@torch.no_grad()
+def measure(net: nn.Module, part: Samples, world: World) -> tuple[float, float]:
+    """Mean cross-entropy in nats and accuracy of the net on a part; NaN when the part is empty."""
+    if not len(part):
+        return math.nan, math.nan
+    net.eval()
+    loss, right = 0.0, 0
+    for indices in torch.split(torch.arange(len(part)), 512):
+        with _precision(world):
+            logits_BK = net(part.batch(indices)).float()
+        labels_B = part.labels[indices]
+        loss += F.cross_entropy(logits_BK, labels_B, reduction="sum").item()
+        right += int((logits_BK.argmax(1) == labels_B).sum())
+    return loss / len(part), right / len(part)
+
+
+def _precision(world: World) -> torch.autocast:
+    return torch.autocast(world.device.type, world.dtype, enabled=world.dtype is not torch.float32)

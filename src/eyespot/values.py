@@ -1,0 +1,213 @@
+"""The frozen values that the stages hand to each other. numpy only: no torch, no files.
+
+Shapes: N images, H height, W width, C channels (1 or 3), K classes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+
+from eyespot.errors import DataError
+
+Array = npt.NDArray[Any]
+ImageInput = Array | Path | str | bytes | Image.Image
+Part = Literal["train", "valid", "test"]
+PARTS: tuple[Part, ...] = ("train", "valid", "test")
+Fit = Literal["pad", "stretch", "crop"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Issue:
+    """One thing that is wrong with one image or table row, in words.
+
+    name: the image's name, or the table and its row. score: how bad, in [0, 1]; 1 for a certainty.
+    """
+
+    kind: str
+    name: str
+    detail: str
+    score: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Dataset:
+    """Labelled images with stable names: the first waist.
+
+    images: N of them, not decoded yet: paths, bytes, or an array (N, H, W) or (N, H, W, C).
+    names: unique; the path below the data's root, or the index for arrays.
+    labels: int64 (N,), in 0..K-1. form: what was recognised, in words, for one line of talk.
+    parts: the part each image came in, where the set has parts of its own; None leaves it free.
+    issues: what reading found that is not an image here (rows without image, files left out).
+    """
+
+    name: str
+    form: str
+    images: Sequence[Any] | Array
+    names: tuple[str, ...]
+    labels: Array
+    classes: tuple[str, ...]
+    parts: tuple[Part | None, ...] | None = None
+    issues: tuple[Issue, ...] = ()
+
+    def __post_init__(self) -> None:
+        num = len(self.names)
+        lengths = {
+            len(self.images),
+            len(self.labels),
+            num if self.parts is None else len(self.parts),
+        }
+        if lengths != {num}:
+            raise DataError(
+                f"{self.name}: {num} names for {sorted(lengths)} images, labels and parts"
+            )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pictures:
+    """Images without labels, as `predict` takes them: N names and N undecoded images."""
+
+    images: Sequence[Any] | Array
+    names: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+
+class Preparation(BaseModel):
+    """How a decoded image becomes what the net sees; kept in the model file, one for all.
+
+    size: the side of the square, in pixels. channels: 1 grey, 3 colour.
+    fit: `pad` keeps the whole picture, `stretch` bends it, `crop` keeps the centre.
+    mean, std: per channel, in units of full brightness (0..1), measured on the training part.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    size: int = Field(ge=4, le=4096)
+    channels: Literal[1, 3]
+    fit: Fit
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """What one pass over the training part gave. Losses in nats, accuracies in [0, 1]."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    valid_loss: float
+    valid_accuracy: float
+    rate: float
+    seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Predictions:
+    """What a model said about labelled images: the second waist.
+
+    labels: int64 (N,), the truth. probs: float32 (N, K), rows sum to 1.
+    """
+
+    names: tuple[str, ...]
+    classes: tuple[str, ...]
+    labels: Array
+    probs: Array
+
+    def __post_init__(self) -> None:
+        num, classes = len(self.names), len(self.classes)
+        if self.labels.shape != (num,) or self.probs.shape != (num, classes):
+            raise DataError(
+                f"predictions do not fit together: {num} names, {classes} classes, "
+                f"labels {self.labels.shape}, probabilities {self.probs.shape}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @property
+    def predicted(self) -> Array:
+        """The likeliest class of each image, int64 (N,)."""
+        predicted: Array = self.probs.argmax(axis=1).astype(np.int64)
+        return predicted
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interval:
+    """A number between its 95 % bounds."""
+
+    value: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.4f} (95 % interval {self.low:.4f} to {self.high:.4f})"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassScore:
+    """One class in numbers: precision, recall and F1 in [0, 1]; support is its number of images."""
+
+    name: str
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """How good predictions are. confusion[truth][predicted] counts images.
+
+    The macro F1 is over the classes that occur; log_loss is in nats, lower is better.
+    """
+
+    num: int
+    accuracy: Interval
+    macro_f1: float
+    log_loss: float
+    per_class: tuple[ClassScore, ...]
+    confusion: tuple[tuple[int, ...], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """What a model says about one image. ranked: the likeliest classes and probabilities."""
+
+    name: str
+    label: str
+    probability: float
+    ranked: tuple[tuple[str, float], ...]
+
+    def as_json(self) -> dict[str, object]:
+        """name, label, probability and ranked, as `predict --json` prints them."""
+        return {
+            "name": self.name,
+            "label": self.label,
+            "probability": self.probability,
+            "ranked": [{"label": label, "probability": p} for label, p in self.ranked],
+        }
+
+
+class Model(Protocol):
+    """The one seam: torch, onnxruntime and a ten-line fake are all one."""
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+    @property
+    def preparation(self) -> Preparation: ...
+
+    def probabilities(self, images: Array) -> Array:
+        """float32 (N, K) for prepared images, uint8 (N, H, W, C)."""
+        ...
