@@ -47,7 +47,9 @@ def test_classes_come_in_natural_order(tmp_path):
 
 @pytest.mark.parametrize("valid", ["val", "valid", "Validation"])
 def test_part_folders_keep_their_parts(tmp_path, valid):
-    data = read(files(tmp_path, "train/a/1.png", "train/b/1.png", f"{valid}/a/2.png", "test/b/3.png"))
+    data = read(
+        files(tmp_path, "train/a/1.png", "train/b/1.png", f"{valid}/a/2.png", "test/b/3.png")
+    )
 
     assert data.form == "a folder per class in train and valid and test folders"
     assert dict(zip(data.names, data.parts, strict=True)) == {
@@ -140,7 +142,7 @@ def test_pipes_and_folders_named_like_images_are_no_images(tmp_path):
 
 
 def test_strange_names_survive(tmp_path):
-    names = ["a b.png", "new\nline.png", "quo\"te,.png", "\U0001f600.png", "-rf.png", "=cmd.png"]
+    names = ["a b.png", "new\nline.png", 'quo"te,.png', "\U0001f600.png", "-rf.png", "=cmd.png"]
     names += ["é.png", "e\u0301.png", os.fsdecode(b"\xff\xfe.png"), "x" * 250 + ".png"]
     root = files(tmp_path, "dog/1.png", *(f"cat/{name}" for name in names))
 
@@ -163,7 +165,7 @@ def test_classes_that_look_alike_are_named_not_merged(tmp_path):
     ("names", "sentence"),
     [
         ([], "{} holds no images that eyespot knows; " + FORMS),
-        (["a/1.heic"], "{} holds no images that eyespot knows (of 1 pictures of other kinds); " + FORMS),
+        (["a/1.heic"], "{} holds no images that eyespot knows, only others ('a/1.heic'); " + FORMS),
         (["1.png"], "{} holds 1 image but no class folders and no labels table; " + FORMS),
         (
             ["cat/1.png", "cat/2.png"],
@@ -210,7 +212,10 @@ def test_a_source_that_is_nowhere_gets_a_sentence(source, sentence):
     ("name", "sentence"),
     [
         ("one.png", "is one image; " + FORMS),
-        ("set.tar.gz", "is an archive that eyespot does not open; unpack it and give the folder, or a .zip"),
+        (
+            "set.tar.gz",
+            "is an archive that eyespot does not open; unpack it and give the folder, or a .zip",
+        ),
         ("set.pkl", "is of a kind that may hold code or anything; save images and labels as .npz"),
         ("train-images-idx3-ubyte.gz", "is one of several IDX files; give their folder, {}"),
         ("words.txt", "is nothing that eyespot knows; " + FORMS),

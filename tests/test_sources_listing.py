@@ -68,7 +68,10 @@ def test_a_table_without_a_header_is_read(tmp_path):
 def test_other_columns_are_named(tmp_path):
     path = table(tmp_path, "one,two,label\nx,a.png,1\ny,b.png,2\n", "a.png", "b.png")
 
-    assert labels(read(path, columns={"image": "two", "label": "one"})) == {"a.png": "x", "b.png": "y"}
+    assert labels(read(path, columns={"image": "two", "label": "one"})) == {
+        "a.png": "x",
+        "b.png": "y",
+    }
     assert labels(read(path, columns={"image": "two"})) == {"a.png": "1", "b.png": "2"}
 
 
@@ -76,7 +79,8 @@ def test_columns_that_are_not_there_get_a_sentence(tmp_path):
     path = table(tmp_path, "pictures,kinds,more\na.png,1,2\n", "a.png")
 
     assert error(path) == (
-        f"{path} has pictures, kinds, more: no column is called image, filename, file_name, file or "
+        f"{path} has pictures, kinds, more: no column is called image, filename, file_name, "
+        "file or "
         "the like; name it with --columns image=NAME"
     )
     with pytest.raises(UsageError) as caught:
@@ -87,8 +91,28 @@ def test_columns_that_are_not_there_get_a_sentence(tmp_path):
     assert str(caught.value) == "--columns knows image, label and part, not 'images'"
 
 
+def test_columns_are_refused_where_no_table_is(tmp_path):
+    table(tmp_path, "", "cat/1.png", "dog/1.png", name="readme.txt")
+    for source, words in (
+        ("digits", "digits is a named set"),
+        (tmp_path / "readme.txt", f"{tmp_path}/readme.txt is no labels table"),
+        (tmp_path, f"{tmp_path} holds no labels table"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            read(source, columns={"label": "kind"})
+        assert str(caught.value) == f"{words}; --columns is for labels tables"
+
+
+def test_a_broken_table_beside_class_folders_does_no_harm(tmp_path):
+    table(tmp_path, 'a,"b\n', "cat/1.png", "dog/1.png")
+
+    assert read(tmp_path).form == "a folder per class"
+
+
 def test_images_are_found_below_the_table_and_without_suffix(tmp_path):
-    text = "id,breed\n0001,pug\ntrain/0002,poodle\n0003.jpg,pug\n./train/0004.jpg,pug\nb\\5.jpg,pug\n"
+    text = (
+        "id,breed\n0001,pug\ntrain/0002,poodle\n0003.jpg,pug\n./train/0004.jpg,pug\nb\\5.jpg,pug\n"
+    )
     names = ["train/0001.jpg", "train/0002.jpg", "train/0003.jpg", "train/0004.jpg", "b/5.jpg"]
 
     data = read(table(tmp_path, text, *names))
@@ -162,10 +186,14 @@ def test_each_bad_row_is_named_by_its_line(tmp_path):
         "labels.csv line 12": ("missing-file", "'A.PNG' is not there; did you mean 'a.png'?"),
         "labels.csv line 13": ("repeated-row", "'a.png' has its row in line 2 already"),
         "labels.csv line 16": ("bad-row", "the image's name is empty"),
-        "labels.csv line 20": ("unsupported", "'j.heic' is a picture of a kind that cannot be read"),
+        "labels.csv line 20": (
+            "unsupported",
+            "'j.heic' is a picture of a kind that cannot be read",
+        ),
         "f.png": (
             "contradicting-label",
-            "labels.csv calls it 'cat' in line 14, 'dog' in line 15; left out until one label remains",
+            "labels.csv calls it 'cat' in line 14, 'dog' in line 15; left out until one label "
+            "remains",
         ),
         "c.png": ("no-row", "no row of labels.csv names it"),
         "d.png": ("no-row", "no row of labels.csv names it"),
@@ -178,7 +206,8 @@ def test_a_table_of_other_images_shows_both_lists(tmp_path):
     path = table(tmp_path, "image,label\nx1.jpg,a\nx2.jpg,b\nx3.jpg,b\nx4.jpg,b\n", "p/1.png")
 
     assert error(path) == (
-        f"{path} names 4 images that are not there, in 4 rows: it says 'x1.jpg', 'x2.jpg', 'x3.jpg' "
+        f"{path} names 4 images that are not there, in 4 rows: it says 'x1.jpg', 'x2.jpg', "
+        "'x3.jpg' "
         "and 1 more, the folder and those below it hold 'p/1.png'; put the table beside its images "
         "or mend the names"
     )
@@ -260,7 +289,9 @@ def test_the_dirty_table_of_photographed_characters_names_its_593_rows():
     missing = [issue for issue in data.issues if issue.kind == "missing-file"]
     assert len(missing) == 593
     assert missing[0].name == "english.csv line 2602"
-    assert missing[0].detail == "'PNG/SMALL_a_0.png' is not there; did you mean 'PNG/SMALL_a_0.PNG'?"
+    assert (
+        missing[0].detail == "'PNG/SMALL_a_0.png' is not there; did you mean 'PNG/SMALL_a_0.PNG'?"
+    )
     assert len(data) == 6200 - 593
     assert sum(issue.kind == "no-row" for issue in data.issues) == 593
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from eyespot.errors import DataError, ResourceError, UsageError
-from eyespot.values import Array, Part, Predictions
+from eyespot.values import Array, Issue, Part, Predictions
 
 # A cell that starts with one of these runs as a formula when a spreadsheet opens the table.
 _LIVE = ("=", "+", "-", "@", "\t", "\r", "'")
@@ -45,7 +45,14 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Writes UTF-8 as `write_bytes` does; names that are not UTF-8 keep their bytes."""
-    write_bytes(path, text.encode("utf-8", errors="surrogateescape"))
+    write_bytes(path, _encoded(text))
+
+
+def _encoded(text: str) -> bytes:
+    try:
+        return text.encode("utf-8", errors="surrogateescape")
+    except UnicodeEncodeError:  # half of a surrogate pair, from a table or a Windows file name
+        return text.encode("utf-8", errors="backslashreplace")
 
 
 def write_json(path: Path, value: Any) -> None:
@@ -65,6 +72,12 @@ def table_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
     """Writes a CSV table as `table_text` spells it, whole or not at all."""
     write_text(path, table_text(header, rows))
+
+
+def write_issues(path: Path, issues: Iterable[Issue]) -> None:
+    """Writes issues as a table: name, kind, detail."""
+    rows = ((issue.name, issue.kind, issue.detail) for issue in issues)
+    write_table(path, ("name", "kind", "detail"), rows)
 
 
 def read_table(path: Path) -> list[dict[str, str]]:
@@ -116,6 +129,10 @@ class Run:
         return self.path / "split.csv"
 
     @property
+    def issues(self) -> Path:
+        return self.path / "issues.csv"
+
+    @property
     def quarantine(self) -> Path:
         return self.path / "quarantine.csv"
 
@@ -145,24 +162,23 @@ class Run:
 
     def read_predictions(self, part: Part) -> Predictions:
         """What the model said about this part. Raises DataError when it is not there or torn."""
-        arrays = self._arrays()
+        names, classes, labels, probs = self._arrays(
+            f"{part}_names", "classes", f"{part}_labels", f"{part}_probs"
+        )
         return Predictions(
-            names=tuple(arrays[f"{part}_names"].tolist()),
-            classes=tuple(arrays["classes"].tolist()),
-            labels=arrays[f"{part}_labels"],
-            probs=arrays[f"{part}_probs"],
+            names=tuple(names.tolist()), classes=tuple(classes.tolist()), labels=labels, probs=probs
         )
 
     def read_pictures(self) -> dict[str, Array]:
         """The test images kept for the report, by name: uint8 (H, W, C), as the model saw them."""
-        arrays = self._arrays()
-        return dict(zip(arrays["picture_names"].tolist(), arrays["pictures"], strict=True))
+        names, pictures = self._arrays("picture_names", "pictures")
+        return dict(zip(names.tolist(), pictures, strict=True))
 
-    def _arrays(self) -> dict[str, Array]:
+    def _arrays(self, *names: str) -> list[Array]:
         try:
             with np.load(self.predictions, allow_pickle=False) as arrays:
-                return dict(arrays)
-        except (OSError, ValueError, zipfile.BadZipFile, EOFError) as error:
+                return [arrays[name] for name in names]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
             raise DataError(
                 f"{self.path} is not a finished run: {self.predictions.name}: {error}"
             ) from error

@@ -11,7 +11,7 @@ from dataclasses import asdict, astuple, dataclass, fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 
@@ -22,14 +22,14 @@ from eyespot.data.loading import Loaded, load_images
 from eyespot.data.splits import Split, split
 from eyespot.data.survey import Survey, survey
 from eyespot.errors import DataError, MissingExtra, count, did_you_mean
-from eyespot.evaluation import examples
+from eyespot.evaluation import examples, judge
 from eyespot.evaluation.calibration import fit_temperature, tempered
-from eyespot.evaluation.metrics import evaluate as judge
 from eyespot.files import (
     Run,
     new_run,
     owned,
     read_table,
+    write_issues,
     write_json,
     write_predictions,
     write_table,
@@ -44,10 +44,12 @@ from eyespot.values import (
     PARTS,
     Array,
     Dataset,
+    DataSummary,
     Epoch,
     Evaluation,
     Issue,
     Model,
+    Origin,
     Part,
     Predictions,
     Preparation,
@@ -149,11 +151,9 @@ def train(
         model = _finished(model, evaluation)
         model.save(run.model)
         _write_judgement(run, valid, test, loaded)
-        origin = _origin(model, history, started) | {
-            "dataset": _summary(loaded, looks, parts),
-            "notes": _warnings(issues),
-        }
-        write_json(run.origin, origin)
+        origin = _origin(model, history, _summary(loaded, looks, parts), issues)
+        seconds = round(time.perf_counter() - started, 2)
+        write_json(run.origin, asdict(replace(origin, seconds=seconds)))
         report(run)
     return Trained(
         run=run,
@@ -355,8 +355,8 @@ def _write_plan(
     labels = (dataset.classes[label] for label in dataset.labels)
     rows = zip(dataset.names, labels, parts.parts, strict=True)
     write_table(run.split, ("name", "label", "part"), rows)
-    left_out = [(issue.name, issue.kind, issue.detail) for issue in issues]
-    write_table(run.quarantine, ("name", "kind", "detail"), left_out)
+    write_issues(run.issues, issues)
+    write_issues(run.quarantine, [issue for issue in issues if issue.left_out])
 
 
 def _write_judgement(run: Run, valid: Predictions, test: Predictions, loaded: Loaded) -> None:
@@ -383,40 +383,43 @@ def _write_judgement(run: Run, valid: Predictions, test: Predictions, loaded: Lo
     write_json(run.evaluation, scores)
 
 
-def _origin(model: "TorchModel", history: Sequence[Epoch], started: float) -> dict[str, Any]:
-    """Where this run comes from: what a person needs to repeat it, or to doubt it."""
+def _origin(
+    model: "TorchModel", history: Sequence[Epoch], summary: DataSummary, issues: Sequence[Issue]
+) -> Origin:
     import torch
 
     from eyespot.training.world import find_world
 
     world = find_world()
-    return {
-        "eyespot": __version__,
-        "command": shlex.join(["eyespot", *sys.argv[1:]]),
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": round(time.perf_counter() - started, 2),
-        "train_seconds": round(sum(epoch.seconds for epoch in history), 2),
-        "versions": _versions(),
-        "device": str(world.device),
-        "precision": world.precision,
-        "threads": world.threads,
-        "processor": torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
-        "best_epoch": best_epoch(history).epoch,
-        "num_parameters": sum(weight.numel() for weight in model.net.parameters()),
-    }
+    return Origin(
+        eyespot=__version__,
+        command=shlex.join(["eyespot", *sys.argv[1:]]),
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        seconds=math.nan,
+        train_seconds=round(sum(epoch.seconds for epoch in history), 2),
+        versions=_versions(),
+        device=str(world.device),
+        precision=world.precision,
+        threads=world.threads,
+        processor=torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
+        best_epoch=best_epoch(history).epoch,
+        num_parameters=sum(weight.numel() for weight in model.net.parameters()),
+        dataset=summary,
+        notes=_warnings(issues),
+    )
 
 
-def _summary(loaded: Loaded, looks: Survey, parts: Split) -> dict[str, Any]:
+def _summary(loaded: Loaded, looks: Survey, parts: Split) -> DataSummary:
     dataset = loaded.dataset
-    return {
-        "name": dataset.name,
-        "form": dataset.form,
-        "fingerprint": fingerprint(dataset, loaded.digests),
-        "classes": list(dataset.classes),
-        "counts": parts.counts(dataset.labels, len(dataset.classes)),
-        "colour": looks.colour,
-        "split": parts.how,
-    }
+    return DataSummary(
+        name=dataset.name,
+        form=dataset.form,
+        fingerprint=fingerprint(dataset, loaded.digests),
+        classes=dataset.classes,
+        counts=parts.counts(dataset.labels, len(dataset.classes)),
+        colour=looks.colour,
+        split=parts.how,
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -3,7 +3,7 @@
 Shapes: N images, H height, W width, C channels (1 or 3), K classes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -26,12 +26,14 @@ Fit = Literal["pad", "stretch", "crop"]
 class Issue:
     """One thing that is wrong with one image or table row, in words.
 
-    name: the image's name, or the table and its row. score: how bad, in [0, 1]; 1 for a certainty.
+    name: the image's name, or the table and its row. left_out: the image or row is not used.
+    score: how bad, in [0, 1]; 1 for a certainty.
     """
 
     kind: str
     name: str
     detail: str
+    left_out: bool = False
     score: float = 1.0
 
 
@@ -167,9 +169,10 @@ class ClassScore:
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """How good predictions are. confusion[truth][predicted] counts images.
+    """How good predictions are. confusion: (truth, predicted, count) where the count is not 0.
 
-    The macro F1 is over the classes that occur; log_loss is in nats, lower is better.
+    Only those cells are kept, because 10,000 classes have 100 million. The macro F1 is over the
+    classes that occur; log_loss is in nats, lower is better.
     """
 
     num: int
@@ -177,7 +180,44 @@ class Evaluation:
     macro_f1: float
     log_loss: float
     per_class: tuple[ClassScore, ...]
-    confusion: tuple[tuple[int, ...], ...]
+    confusion: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataSummary:
+    """What a run was trained on. counts: images per class of each part."""
+
+    name: str
+    form: str
+    fingerprint: str
+    classes: Sequence[str]
+    counts: Mapping[Part, Sequence[int]]
+    colour: str
+    split: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """Where a run comes from: what a person needs to repeat it, or to doubt it. origin.json.
+
+    seconds: the whole command, but for its report; train_seconds: the epochs alone. created: UTC.
+    notes: a sentence for each kind of issue.
+    """
+
+    eyespot: str
+    command: str
+    created: str
+    seconds: float
+    train_seconds: float
+    versions: Mapping[str, str]
+    device: str
+    precision: str
+    threads: int
+    processor: str
+    best_epoch: int
+    num_parameters: int
+    dataset: DataSummary
+    notes: Sequence[str]
 
 
 @dataclass(frozen=True, kw_only=True)

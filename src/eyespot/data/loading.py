@@ -61,7 +61,8 @@ def load_images(
 
     for index, result in enumerate(_results(load, dataset.images)):
         if isinstance(result, ImageError):
-            issues.append(Issue(kind="unreadable", name=dataset.names[index], detail=str(result)))
+            name = dataset.names[index]
+            issues.append(Issue(kind="unreadable", name=name, detail=str(result), left_out=True))
         else:
             digest, images[len(kept)] = result
             digests.append(digest)

@@ -18,7 +18,7 @@ _Z = 1.959963984540054
 PROBABILITY_FLOOR = 1e-7
 
 
-def evaluate(predictions: Predictions) -> Evaluation:
+def judge(predictions: Predictions) -> Evaluation:
     """How good the predictions are; a ratio of nothing to nothing is 0.
 
     The macro F1 is over the classes that occur as a label or as a prediction, as in scikit-learn.
@@ -28,9 +28,11 @@ def evaluate(predictions: Predictions) -> Evaluation:
     num = len(predictions)
     if num == 0:
         raise DataError("there are no predictions to judge; give at least one labelled image")
-    counts_KK = confusion(predictions)
-    right_K = counts_KK.diagonal()
-    said_K, support_K = counts_KK.sum(axis=0), counts_KK.sum(axis=1)
+    _check_labels(predictions)
+    labels, said, num_classes = predictions.labels, predictions.predicted, len(predictions.classes)
+    right_K = np.bincount(labels[labels == said], minlength=num_classes)
+    said_K = np.bincount(said, minlength=num_classes)
+    support_K = np.bincount(labels, minlength=num_classes)
     precision_K = _ratio(right_K, said_K)
     recall_K = _ratio(right_K, support_K)
     f1_K = _ratio(2 * right_K, said_K + support_K)
@@ -50,7 +52,7 @@ def evaluate(predictions: Predictions) -> Evaluation:
                 strict=True,
             )
         ),
-        confusion=tuple(map(tuple, counts_KK.tolist())),
+        confusion=_cells(predictions),
     )
 
 
@@ -59,13 +61,9 @@ def confusion(predictions: Predictions) -> Array:
 
     Raises DataError if a label lies outside the classes.
     """
-    labels, num_classes = predictions.labels, len(predictions.classes)
-    if len(labels) and not 0 <= labels.min() <= labels.max() < num_classes:
-        raise DataError(
-            f"labels run from {labels.min()} to {labels.max()}, "
-            f"but there are {num_classes} classes; labels are counted from 0"
-        )
-    cells = labels.astype(np.int64) * num_classes + predictions.predicted
+    _check_labels(predictions)
+    num_classes = len(predictions.classes)
+    cells = predictions.labels.astype(np.int64) * num_classes + predictions.predicted
     return np.bincount(cells, minlength=num_classes**2).reshape(num_classes, num_classes)
 
 
@@ -90,6 +88,25 @@ def wilson(successes: int, num: int) -> Interval:
         # At the ends the bound is the value itself; computed, it would miss it by a rounding.
         low=middle - half if successes else 0.0,
         high=middle + half if successes < num else 1.0,
+    )
+
+
+def _check_labels(predictions: Predictions) -> None:
+    labels, num_classes = predictions.labels, len(predictions.classes)
+    if len(labels) and not 0 <= labels.min() <= labels.max() < num_classes:
+        raise DataError(
+            f"labels run from {labels.min()} to {labels.max()}, "
+            f"but there are {num_classes} classes; labels are counted from 0"
+        )
+
+
+def _cells(predictions: Predictions) -> tuple[tuple[int, int, int], ...]:
+    """The cells of the confusion matrix that hold an image: (truth, predicted, count), in order."""
+    pairs = np.stack([predictions.labels, predictions.predicted], axis=1)
+    places, counts = np.unique(pairs, axis=0, return_counts=True)
+    return tuple(
+        (truth, said, num)
+        for (truth, said), num in zip(places.tolist(), counts.tolist(), strict=True)
     )
 
 

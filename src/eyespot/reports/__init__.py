@@ -6,7 +6,7 @@ from eyespot.errors import MissingExtra
 from eyespot.files import Run
 
 
-def report(run: Run) -> Path:
+def report(run: Run | str | Path) -> Path:
     """Writes report.html, its charts as PNG files and classification_report.txt; returns the page.
 
     Needs nothing but the run folder. Raises DataError when the run is not finished or torn,
@@ -19,4 +19,4 @@ def report(run: Run) -> Path:
         if package == "eyespot":
             raise
         raise MissingExtra(package, extra="train", action="A report") from error
-    return write(run)
+    return write(run if isinstance(run, Run) else Run(Path(run)))

@@ -4,53 +4,27 @@ import tomllib
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from eyespot.errors import DataError, count
-from eyespot.evaluation import evaluate
+from eyespot.evaluation import judge
 from eyespot.files import Run, read_table
 from eyespot.reports.words import listed, percent, short
-from eyespot.values import PARTS, Array, Epoch, Evaluation, Issue, Part, Predictions
-
-# What quarantine.csv says about classes, tables and folders: it costs no image.
-_NO_IMAGE = frozenset({"thin-class", "similar-class", "empty-class", "other-files", "repeated-row"})
+from eyespot.values import (
+    PARTS,
+    Array,
+    DataSummary,
+    Epoch,
+    Evaluation,
+    Issue,
+    Origin,
+    Predictions,
+)
 
 # Below this many test images the interval of a class's recall is wider than 30 points.
 FEW_IMAGES = 20
 WIDE_INTERVAL = 0.05
-
-
-@dataclass(frozen=True, kw_only=True)
-class Source:
-    """The data set as origin.json describes it; counts are images per class."""
-
-    name: str
-    form: str
-    fingerprint: str
-    counts: Mapping[Part, list[int]]
-    colour: str
-    split: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Origin:
-    """Where a run comes from, as origin.json says it."""
-
-    command: str
-    created: str
-    seconds: float
-    train_seconds: float
-    versions: Mapping[str, str]
-    device: str
-    precision: str
-    threads: int
-    processor: str
-    best_epoch: int
-    num_parameters: int
-    dataset: Source
-    notes: list[str]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -82,7 +56,8 @@ def read_facts(run: Run) -> Facts:
         if any(len(origin.dataset.counts[part]) != len(test.classes) for part in PARTS):
             raise ValueError("its class counts do not fit its classes")
         epochs = tuple(_epoch(row) for row in read_table(run.history))
-        left_out, remarks = _issues(run)
+        left_out = _issues(run.quarantine)
+        remarks = tuple(issue for issue in _issues(run.issues) if issue not in set(left_out))
     except OSError as error:
         raise DataError(
             f"{run.path} is not a finished run: {run.recipe.name} cannot be read "
@@ -99,8 +74,8 @@ def read_facts(run: Run) -> Facts:
         left_out=left_out,
         remarks=remarks,
         test=test,
-        score=evaluate(test) if len(test) else None,
-        valid=evaluate(valid) if len(valid) else None,
+        score=judge(test) if len(test) else None,
+        valid=judge(valid) if len(valid) else None,
         pictures=pictures,
     )
 
@@ -133,9 +108,10 @@ def doubts(facts: Facts, score: Evaluation) -> list[str]:
             f"Always answering “{short(name)}” would be right in {percent(share, 1)}: "
             "the model is not proven to be better than that."
         )
-    unsaid = np.flatnonzero(np.sum(score.confusion, axis=0) == 0)
-    if len(unsaid):
-        names = listed([f"“{short(score.per_class[k].name)}”" for k in unsaid])
+    said = {answer for _, answer, _ in score.confusion}
+    unsaid = [one.name for k, one in enumerate(score.per_class) if k not in said]
+    if unsaid:
+        names = listed([f"“{short(name)}”" for name in unsaid])
         found.append(f"The model never answered {names} on the test images.")
     width = accuracy.high - accuracy.low
     if width > WIDE_INTERVAL:
@@ -166,23 +142,15 @@ def doubts(facts: Facts, score: Evaluation) -> list[str]:
     return found
 
 
-def _issues(run: Run) -> tuple[tuple[Issue, ...], tuple[Issue, ...]]:
-    """What was left out, and what was only remarked: images that split.csv holds were used."""
-    rows = read_table(run.quarantine)
-    used = {row["name"] for row in read_table(run.split)} if rows else set()
-    left_out: list[Issue] = []
-    remarks: list[Issue] = []
-    for row in rows:
-        issue = Issue(kind=row["kind"], name=row["name"], detail=row["detail"])
-        known = issue.kind in _NO_IMAGE or issue.name in used
-        (remarks if known else left_out).append(issue)
-    return tuple(left_out), tuple(remarks)
+def _issues(path: Path) -> tuple[Issue, ...]:
+    rows = read_table(path)
+    return tuple(Issue(kind=row["kind"], name=row["name"], detail=row["detail"]) for row in rows)
 
 
 def _origin(value: Mapping[str, Any]) -> Origin:
     known = {field.name: value[field.name] for field in fields(Origin)}
-    source = {field.name: known["dataset"][field.name] for field in fields(Source)}
-    return Origin(**{**known, "dataset": Source(**source)})
+    data = {field.name: known["dataset"][field.name] for field in fields(DataSummary)}
+    return Origin(**{**known, "dataset": DataSummary(**data)})
 
 
 def _epoch(row: Mapping[str, str]) -> Epoch:

@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
-import numpy as np
 from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
 from eyespot.errors import count
-from eyespot.evaluation import mistakes, sample
+from eyespot.evaluation import confusion, mistakes, sample
 from eyespot.evaluation.examples import NUM_MISTAKES, NUM_SAMPLE
 from eyespot.files import Run, write_bytes, write_text
 from eyespot.reports import charts, drawing
@@ -130,8 +129,7 @@ def _figures(facts: Facts) -> dict[str, Figure]:
         "rate": charts.rate(facts.epochs),
     }
     if facts.score:
-        counts_KK = np.array(facts.score.confusion)
-        figures["confusion_matrix"] = charts.confusion_matrix(classes, counts_KK)
+        figures["confusion_matrix"] = charts.confusion_matrix(classes, confusion(facts.test))
     return figures
 
 
@@ -189,19 +187,11 @@ def _confusions(score: Evaluation) -> list[tuple[str, str, int, float]]:
     """
     if len(score.per_class) <= charts.NUM_CELLS:
         return []
-    counts_KK = np.array(score.confusion)
-    np.fill_diagonal(counts_KK, 0)
-    cells = np.argwhere(counts_KK)
-    order = np.argsort(-counts_KK[tuple(cells.T)], kind="stable")[:NUM_CONFUSIONS]
-    per_class = score.per_class
+    wrong = [cell for cell in score.confusion if cell[0] != cell[1]]
+    classes = score.per_class
     return [
-        (
-            per_class[truth].name,
-            per_class[said].name,
-            int(counts_KK[truth, said]),
-            float(counts_KK[truth, said] / per_class[truth].support),
-        )
-        for truth, said in cells[order].tolist()
+        (classes[truth].name, classes[said].name, num, num / classes[truth].support)
+        for truth, said, num in sorted(wrong, key=lambda cell: -cell[2])[:NUM_CONFUSIONS]
     ]
 
 

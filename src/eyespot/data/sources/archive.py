@@ -55,7 +55,7 @@ def unpack(path: Path) -> Unpacked:
         raise DataError(f"{path} is no whole zip archive ({error}); get it again") from error
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    torn = [name for name in wanted if not (folder / name).is_file()]
+    torn = [name for name in wanted if not os.path.isfile(folder / name)]
     issues += [
         Issue(
             kind="refused-member", name=name, detail="its bytes are damaged or its name is too long"

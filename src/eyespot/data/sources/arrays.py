@@ -9,7 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from eyespot.data.sources.assembly import Piece, encode, index_names, part_of, quoted, slug, stacked
+from eyespot.data.sources.assembly import (
+    Piece,
+    encode,
+    index_names,
+    part_of,
+    shortened,
+    slug,
+    stacked,
+)
 from eyespot.errors import DataError
 from eyespot.values import PARTS, Array, Dataset, Part
 
@@ -31,7 +39,7 @@ def read_npz(path: Path) -> Dataset:
     pairs = [part for part in parts if {(part, "images"), (part, "labels")} <= keys.keys()]
     if not pairs:
         raise DataError(
-            f"{path} holds the arrays {quoted(list(arrays), most=8)}; it needs images and labels, "
+            f"{path} holds the arrays {shortened(list(arrays))}; it needs images and labels, "
             "or x_train, y_train, x_test and y_test"
         )
     pieces = [
@@ -43,7 +51,7 @@ def read_npz(path: Path) -> Dataset:
         for part in pairs
     ]
     classes = arrays.get("classes")
-    names = None if classes is None else [str(name).strip() for name in classes.tolist()]
+    names = None if classes is None else [str(name).strip() for name in np.ravel(classes).tolist()]
     return stacked(pieces, name=slug(path), form="an .npz file of arrays", classes=names)
 
 
@@ -73,7 +81,7 @@ def npz_images(path: Path) -> Iterator[tuple[str, Array]]:
     found = [key for key in arrays if (role := _role(key)) and role[1] == "images"]
     if not found:
         raise DataError(
-            f"{path} holds the arrays {quoted(list(arrays), most=8)}; it needs images, x or x_test"
+            f"{path} holds the arrays {shortened(list(arrays))}; it needs images, x or x_test"
         )
     for key in found:
         yield key, as_images(arrays[key], f"{path}: {key}")

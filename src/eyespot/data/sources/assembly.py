@@ -135,10 +135,15 @@ def _numbered(
     return labels.astype(np.int64), tuple(classes)
 
 
-def quoted(names: Sequence[str], *, most: int = 3) -> str:
+def quoted(names: Sequence[str]) -> str:
     """`'a', 'b', 'c' and 4 more`: the first names of a list, for a sentence."""
-    shown = ", ".join(f"'{name}'" for name in names[:most])
-    return f"{shown} and {len(names) - most:,} more" if len(names) > most else shown
+    return shortened([f"'{name}'" for name in names[:3]] + list(names[3:]), most=3)
+
+
+def shortened(words: Sequence[str], *, most: int = 8) -> str:
+    """`a, b and 4 more`: the first words of a list, for a sentence."""
+    shown = ", ".join(words[:most])
+    return f"{shown} and {len(words) - most:,} more" if len(words) > most else shown
 
 
 def checked(dataset: Dataset) -> Dataset:

@@ -148,9 +148,14 @@ def _alone(path: Path) -> Iterator[None]:
     except ImportError:  # Windows: two downloads at once cost time there, the hash keeps them right
         yield
         return
-    with open(path, "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        try:
-            yield
-        finally:
-            path.unlink(missing_ok=True)
+    while True:
+        with open(path, "w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            # Who held the lock before has removed the file: then somebody may hold a newer one.
+            if not path.exists() or not os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                continue
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+            return

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from eyespot.data.sources.assembly import encode, part_of, quoted, slug
+from eyespot.data.sources.assembly import encode, part_of, quoted, shortened, slug
 from eyespot.data.sources.lookup import Finder, Miss
 from eyespot.data.sources.table import IMAGE_HEADERS, LABEL_HEADERS, Columns, Table, find_columns
 from eyespot.data.sources.tree import Paths, Tree
@@ -67,7 +67,7 @@ def read_listing(table: Table, tree: Tree, named: Mapping[str, str] | None = Non
 def _unknown_columns(table: Table, columns: Columns) -> str:
     """The sentence for a table whose image or label column cannot be told."""
     missing, usual = ("image", IMAGE_HEADERS) if columns.image is None else ("label", LABEL_HEADERS)
-    has = ", ".join(table.header) if table.header else "no header"
+    has = shortened(table.header) if table.header else "no header"
     return (
         f"{table.path} has {has}: no column is called {', '.join(usual[:4])} or the like; "
         f"name it with --columns {missing}=NAME"

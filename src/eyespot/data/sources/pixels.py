@@ -3,6 +3,7 @@
 import codecs
 import contextlib
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import isqrt
@@ -18,6 +19,7 @@ from eyespot.values import Array, Dataset, Issue
 
 _FEWEST_PIXELS = 16
 _BLOCK_BYTES = 8_000_000
+_NUMBER = re.compile(rb"[0-9]{1,9}(\.[0-9]*)?([eE][+-]?[0-9]{1,2})?")
 
 
 @dataclass(frozen=True)
@@ -49,13 +51,13 @@ class PixelTable(NamedTuple):
 def find_layout(path: Path) -> Layout | None:
     """How the table's rows lie, from its first two lines; None when it is no table of pixels."""
     with _lines(path) as file:
-        first, second = file.readline(), file.readline()
+        first, second = file.readline(_BLOCK_BYTES), file.readline(_BLOCK_BYTES)
     for delimiter in (b",", b";", b"\t"):
         cells = [cell.strip(b' "\r\n') for cell in first.split(delimiter)]
         if len(cells) < _FEWEST_PIXELS:
             continue
         has_header = not all(_is_pixel(cell) for cell in cells[1:-1])
-        row = second.split(delimiter) if has_header else first.split(delimiter)
+        row = [cell.strip(b' "\r\n') for cell in (second if has_header else first).split(delimiter)]
         if len(row) != len(cells) or not all(_is_pixel(cell) for cell in row[1:-1]):
             continue
         header = [cell.decode("utf-8", "replace").lower() for cell in cells] if has_header else []
@@ -85,10 +87,7 @@ def _shape(num: int) -> tuple[int, ...] | None:
 
 
 def _is_pixel(cell: bytes) -> bool:
-    try:
-        return 0 <= float(cell) <= 255
-    except ValueError:
-        return False
+    return _NUMBER.fullmatch(cell) is not None and float(cell) <= 255
 
 
 def read_pixels(path: Path, layout: Layout) -> Dataset:

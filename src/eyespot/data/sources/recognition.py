@@ -1,25 +1,28 @@
 """What a source is, and its reader: the only file that knows all forms."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from eyespot.data.sources.archive import unpack
 from eyespot.data.sources.arrays import read_memory, read_npz
-from eyespot.data.sources.assembly import FORMS, checked, slug
+from eyespot.data.sources.assembly import FORMS, Piece, checked, part_of, quoted, slug, stacked
 from eyespot.data.sources.download import Progress
 from eyespot.data.sources.folders import read_classes
 from eyespot.data.sources.idx import find_pairs, is_idx_name, read_pairs
 from eyespot.data.sources.listing import read_listing
 from eyespot.data.sources.lookup import Finder
 from eyespot.data.sources.named import NAMED_SETS, read_named
-from eyespot.data.sources.pixels import find_layout, read_pixels
+from eyespot.data.sources.pixels import Layout, find_layout, read_pixels
 from eyespot.data.sources.table import TABLE_SUFFIXES, Table, find_columns, read_rows
 from eyespot.data.sources.tree import Tree, scan, suffix
 from eyespot.errors import DataError, UsageError, did_you_mean
 from eyespot.images.decode import FOREIGN_SUFFIXES, IMAGE_SUFFIXES
-from eyespot.values import Array, Dataset
+from eyespot.values import PARTS, Array, Dataset, Part
 
 _ARCHIVES = frozenset({".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"})
 _PICKLES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".npy", ".joblib", ".mat", ".h5"})
@@ -48,6 +51,8 @@ def read(
     if isinstance(source, tuple):
         return checked(read_memory(*source))
     if isinstance(source, str) and source in NAMED_SETS:
+        if columns:
+            raise UsageError(f"{source} is a named set; --columns is for labels tables")
         return checked(read_named(source, progress=progress))
     return checked(_read_path(Path(source), columns, given=str(source)))
 
@@ -63,6 +68,8 @@ def _read_path(path: Path, columns: Mapping[str, str] | None, *, given: str) -> 
     kind = suffix(path.name)
     if kind in TABLE_SUFFIXES:
         return _read_table(path, columns)
+    if columns and kind != ".zip":
+        raise UsageError(f"{path} is no labels table; --columns is for labels tables")
     if kind == ".npz":
         return read_npz(path)
     if kind == ".zip":
@@ -111,25 +118,53 @@ def _read_folder(
     inner = _only_folder(tree)
     if inner:
         return replace(_read_folder(inner, columns, shown=shown / inner.name), name=slug(folder))
+    if columns:
+        raise UsageError(f"{shown} holds no labels table; --columns is for labels tables")
     if tree.images:
         return read_classes(tree)
     arrays = [folder / name for name in tree.files if suffix(name) in TABLE_SUFFIXES | {".npz"}]
-    if len(arrays) == 1:
-        return _read_path(arrays[0], columns, given=str(arrays[0]))
-    if len(arrays) > 1:
+    labelled = {
+        path: layout
+        for path in arrays
+        if path.suffix != ".npz" and (layout := find_layout(path)) and layout.is_label
+    }
+    if len(chosen := list(labelled) or arrays) == 1:
+        return _read_path(chosen[0], None, given=str(chosen[0]))
+    parts = {_part_in(path.stem) for path in labelled}
+    if labelled and None not in parts and len(parts) == len(labelled):
+        return _joined(folder, labelled)
+    if arrays:
         names = ", ".join(path.name for path in arrays)
         raise DataError(f"{shown} holds several tables or arrays ({names}); name one of them")
-    foreign = f" (of {len(tree.foreign):,} pictures of other kinds)" if tree.foreign else ""
+    foreign = f", only others ({quoted(tree.foreign)})" if tree.foreign else ""
     raise DataError(f"{shown} holds no images that eyespot knows{foreign}; {FORMS}")
+
+
+def _part_in(stem: str) -> Part | None:
+    """The part that a file is called after: `mnist_train` is train."""
+    words = re.split("[^a-z]+", stem.lower())
+    return next((part for word in words if (part := part_of(word))), None)
+
+
+def _joined(folder: Path, tables: Mapping[Path, Layout]) -> Dataset:
+    """Tables of pixels that are called after parts, as one set in the order train, valid, test."""
+    read = {_part_in(path.stem): read_pixels(path, layout) for path, layout in tables.items()}
+    found = [(part, read[part]) for part in PARTS if part in read]
+    pieces = [
+        Piece(part, np.asarray(one.images), np.array(one.classes)[one.labels])
+        for part, one in found
+    ]
+    dataset = stacked(pieces, name=slug(folder), form="tables of pixels")
+    return replace(dataset, issues=tuple(issue for _, one in found for issue in one.issues))
 
 
 def _only_folder(tree: Tree) -> Path | None:
     """The one folder that everything is wrapped in, unless it is a class or a part itself."""
-    if len(tree.folders) != 1 or any("/" not in name for name in tree.images):
+    if len(tree.folders) != 1 or any("/" not in name for name in tree.images + tree.foreign):
         return None
     inner = tree.root / tree.folders[0]
     nested = any(name.count("/") > 1 for name in tree.images)
-    return inner if nested or not tree.images else None
+    return inner if nested or not (tree.images or tree.foreign) else None
 
 
 def _labels_table(tree: Tree, columns: Mapping[str, str] | None, shown: Path) -> Table | None:
@@ -137,7 +172,12 @@ def _labels_table(tree: Tree, columns: Mapping[str, str] | None, shown: Path) ->
     tables = []
     for name in tree.files:
         if suffix(name) in TABLE_SUFFIXES and "submission" not in name.lower():
-            table = read_rows(tree.root / name)
+            try:
+                table = read_rows(tree.root / name)
+            except DataError:
+                if len(tree.folders) > 1:  # class folders do not need it
+                    continue
+                raise
             found = find_columns(table, columns)
             if found.image is not None and found.label is not None and table.rows:
                 tables.append(table)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from eyespot.data.sources.assembly import shortened
 from eyespot.data.sources.tree import suffix
 from eyespot.errors import DataError, UsageError, did_you_mean
 from eyespot.images.decode import IMAGE_SUFFIXES
@@ -81,7 +82,7 @@ def read_text(path: Path) -> tuple[str, str]:
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
     encodings = [encoding for mark, encoding in _MARKS if data.startswith(mark)]
-    if not encodings and b"\0" in data[:2]:
+    if not encodings and b"\0\0" in (data[0:4:2], data[1:4:2]):
         encodings = ["utf-16-be" if data[0] == 0 else "utf-16-le"]
     for encoding in encodings or ["utf-8", "latin-1"]:
         try:
@@ -135,7 +136,7 @@ def _position(
         if wanted not in table.header:
             raise UsageError(
                 f"{table.path} has no column '{wanted}'"
-                f"{did_you_mean(wanted, table.header) or '; it has ' + ', '.join(table.header)}"
+                f"{did_you_mean(wanted, table.header) or '; it has ' + shortened(table.header)}"
             )
         return table.header.index(wanted)
     lowered = [name.lower() for name in table.header]

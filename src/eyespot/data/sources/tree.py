@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
+from eyespot.data.sources.idx import is_idx_name
 from eyespot.errors import DataError, count
 from eyespot.images.decode import FOREIGN_SUFFIXES, IMAGE_SUFFIXES
 from eyespot.values import Issue
@@ -154,7 +155,11 @@ def _unsupported(name: str) -> Issue:
 
 def _aside(root: Path, others: list[str]) -> list[Issue]:
     """One issue that counts the files which are neither pictures nor data."""
-    others = [name for name in others if suffix(name) not in _DATA_SUFFIXES]
+    others = [
+        name
+        for name in others
+        if suffix(name) not in _DATA_SUFFIXES and not is_idx_name(name.rsplit("/", 1)[-1])
+    ]
     if not others:
         return []
     kinds = Counter(suffix(name) or "no suffix" for name in others)

@@ -10,7 +10,7 @@ from typing import Any
 
 from eyespot.data.sources.archive import unpack
 from eyespot.data.sources.arrays import npz_images
-from eyespot.data.sources.assembly import index_names, quoted
+from eyespot.data.sources.assembly import index_names, quoted, shortened
 from eyespot.data.sources.idx import is_images_name, read_images
 from eyespot.data.sources.lookup import Finder, Miss
 from eyespot.data.sources.pixels import find_layout, read_pixel_rows
@@ -122,7 +122,7 @@ def _table(path: Path, given: str) -> Pictures:
         image = 0
     if image is None:
         raise DataError(
-            f"{path} has {', '.join(table.header)}: no column is called "
+            f"{path} has {shortened(table.header)}: no column is called "
             f"{', '.join(IMAGE_HEADERS[:4])} or the like; rename the one that names the images"
         )
     tree = scan(path.parent)
