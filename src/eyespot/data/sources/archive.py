@@ -58,7 +58,10 @@ def unpack(path: Path) -> Unpacked:
     torn = [name for name in wanted if not os.path.isfile(folder / name)]
     issues += [
         Issue(
-            kind="refused-member", name=name, detail="its bytes are damaged or its name is too long"
+            kind="refused-member",
+            name=name,
+            detail="its bytes are damaged or its name is too long",
+            left_out=True,
         )
         for name in torn
     ]
@@ -90,7 +93,12 @@ def _vetted(
         reason = _fault(member, name) or ("there twice" if name in wanted else None)
         if reason:
             issues.append(
-                Issue(kind="refused-member", name=name, detail=f"left in the archive: {reason}")
+                Issue(
+                    kind="refused-member",
+                    name=name,
+                    detail=f"left in the archive: {reason}",
+                    left_out=True,
+                )
             )
         elif suffix(name) in _WANTED or is_idx_name(name.rsplit("/", 1)[-1]):
             wanted[name] = member

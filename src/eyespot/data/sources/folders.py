@@ -24,7 +24,12 @@ def read_classes(tree: Tree) -> Dataset:
             names.append(name)
         else:
             issues.append(
-                Issue(kind="no-label", name=name, detail="the image lies in no class folder")
+                Issue(
+                    kind="no-label",
+                    name=name,
+                    detail="the image lies in no class folder",
+                    left_out=True,
+                )
             )
     if not names:
         raise DataError(

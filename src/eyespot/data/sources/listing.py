@@ -46,7 +46,7 @@ def read_listing(table: Table, tree: Tree, named: Mapping[str, str] | None = Non
     unnamed = f"no row of {table.path.name} names it"
     issues += doubts
     issues += [
-        Issue(kind="no-row", name=name, detail=unnamed)
+        Issue(kind="no-row", name=name, detail=unnamed, left_out=True)
         for name in tree.images
         if name not in claims
     ]
@@ -85,7 +85,7 @@ def _claims(
         found = _row(cells, width, place, finder)
         if isinstance(found, Miss):
             where = f"{table.path.name} line {line}"
-            issues.append(Issue(kind=found.kind, name=where, detail=found.detail))
+            issues.append(Issue(kind=found.kind, name=where, detail=found.detail, left_out=True))
         else:
             name, label, part = found
             claims.setdefault(name, []).append(_Claim(line, label, part))
@@ -119,7 +119,9 @@ def _settled(
         if len({claim.label for claim in said}) > 1:
             rows = ", ".join(f"'{claim.label}' in line {claim.line}" for claim in said[:4])
             detail = f"{table.path.name} calls it {rows}; left out until one label remains"
-            issues.append(Issue(kind="contradicting-label", name=name, detail=detail))
+            issues.append(
+                Issue(kind="contradicting-label", name=name, detail=detail, left_out=True)
+            )
             continue
         kept[name] = said[0]
         for claim in said[1:]:

@@ -101,7 +101,7 @@ def read_pixels(path: Path, layout: Layout) -> Dataset:
     names = index_names(len(stripped))
     labels, classes = encode(stripped[index] for index in kept)
     empty = [
-        Issue(kind="no-label", name=name, detail="the label is empty")
+        Issue(kind="no-label", name=name, detail="the label is empty", left_out=True)
         for name, label in zip(names, stripped, strict=True)
         if not label
     ]
@@ -214,7 +214,11 @@ def _sift(
             images.append(_pixels(row[2], layout))
             good.append(row)
         except ValueError as error:
-            issues.append(Issue(kind="bad-row", name=f"{table} line {row[0]}", detail=str(error)))
+            issues.append(
+                Issue(
+                    kind="bad-row", name=f"{table} line {row[0]}", detail=str(error), left_out=True
+                )
+            )
     block = np.array(images, dtype=np.uint8).reshape(len(images), layout.num_pixels)
     return good, block, issues
 

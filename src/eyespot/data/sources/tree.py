@@ -99,7 +99,7 @@ def scan(root: Path) -> Tree:
             if not prefix:
                 raise DataError(f"{root} cannot be listed: {error.strerror or error}") from error
             detail = f"the folder cannot be listed: {error.strerror or error}"
-            issues.append(Issue(kind="unreadable", name=prefix, detail=detail))
+            issues.append(Issue(kind="unreadable", name=prefix, detail=detail, left_out=True))
     if links:
         linked, left_out = _follow(root, sorted(links), set(images))
         images += linked
@@ -129,7 +129,9 @@ def _follow(root: Path, links: list[str], present: set[str]) -> tuple[list[str],
         try:
             mode = os.stat(real).st_mode
         except OSError:  # a loop, or nothing there
-            issues.append(Issue(kind="link", name=name, detail="the link leads nowhere"))
+            issues.append(
+                Issue(kind="link", name=name, detail="the link leads nowhere", left_out=True)
+            )
             continue
         below = real[len(inside) :].replace(os.sep, "/") if real.startswith(inside) else None
         if stat.S_ISDIR(mode):
@@ -144,13 +146,13 @@ def _follow(root: Path, links: list[str], present: set[str]) -> tuple[list[str],
             present.add(below)
             taken.append(name)
             continue
-        issues.append(Issue(kind="link", name=name, detail=detail))
+        issues.append(Issue(kind="link", name=name, detail=detail, left_out=True))
     return taken, issues
 
 
 def _unsupported(name: str) -> Issue:
     detail = f"{suffix(name)} pictures cannot be read; save it as .png or .jpg"
-    return Issue(kind="unsupported", name=name, detail=detail)
+    return Issue(kind="unsupported", name=name, detail=detail, left_out=True)
 
 
 def _aside(root: Path, others: list[str]) -> list[Issue]:
