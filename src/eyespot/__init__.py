@@ -26,16 +26,7 @@ _HOME = {
     "train": "line",
 }
 
-__all__ = [
-    "EyespotError",
-    "Recipe",
-    "evaluate",
-    "load",
-    "read",
-    "report",
-    "split",
-    "train",
-]
+__all__ = ["EyespotError", "Recipe", "evaluate", "load", "read", "report", "split", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -5,12 +5,14 @@ import csv
 import io
 import json
 import os
+import re
+import secrets
+import sys
 import tempfile
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 
@@ -18,7 +20,13 @@ from eyespot.errors import DataError, ResourceError, UsageError
 from eyespot.values import Array, Issue, Part, Predictions
 
 # A cell that starts with one of these runs as a formula when a spreadsheet opens the table.
-_LIVE = ("=", "+", "-", "@", "\t", "\r", "'")
+# Source: OWASP, CSV injection; the four wide ones are what Japanese keyboards type.
+_LIVE = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠", "'")
+# Half of a surrogate pair, from a Windows file name or a table; the gap are POSIX's odd bytes.
+_UNPAIRED = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+_MARKS = re.compile('[,"\r\n]')
+_EMPTY = '""'  # a bare empty line would be no row at all
+_ESCAPED = "'\\"
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -26,21 +34,25 @@ def write_bytes(path: Path, data: bytes) -> None:
 
     Raises ResourceError when there is no room or no right to write.
     """
-    temporary = None
+    temporary = path.with_name(f".{path.name[:40]}-{secrets.token_hex(8)}")
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}-")
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~_umask())
-        os.replace(temporary, path)
-        _sync_folder(path.parent)
-    except OSError as error:
-        if temporary is not None:
+        try:
+            with open(temporary, "xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
-        raise ResourceError(f"{path} cannot be written: {error.strerror or error}") from error
+                temporary.unlink()
+            raise
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    _sync_folder(path.parent)
+
+
+def _unwritable(path: Path, error: OSError) -> ResourceError:
+    return ResourceError(f"{path} cannot be written: {error.strerror or error}")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -51,7 +63,7 @@ def write_text(path: Path, text: str) -> None:
 def _encoded(text: str) -> bytes:
     try:
         return text.encode("utf-8", errors="surrogateescape")
-    except UnicodeEncodeError:  # half of a surrogate pair, from a table or a Windows file name
+    except UnicodeEncodeError:  # half of a surrogate pair
         return text.encode("utf-8", errors="backslashreplace")
 
 
@@ -62,11 +74,16 @@ def write_json(path: Path, value: Any) -> None:
 
 def table_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A CSV table as text; a cell that a spreadsheet would run as a formula gets a quote."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(header)
-    writer.writerows([_quiet(cell) for cell in row] for row in rows)
-    return buffer.getvalue()
+    lines = (",".join(map(_spelled, row)) for row in (header, *rows))
+    return "".join(f"{line or _EMPTY}\n" for line in lines)
+
+
+def _spelled(value: object) -> str:
+    """One cell. The csv module's own writer, up to Python 3.12, leaves a carriage return bare."""
+    text = "" if value is None else str(value)
+    if not isinstance(value, int | float | np.number):
+        text = _quiet(text)
+    return '"' + text.replace('"', '""') + '"' if _MARKS.search(text) else text
 
 
 def write_table(path: Path, header: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
@@ -83,30 +100,41 @@ def write_issues(path: Path, issues: Iterable[Issue]) -> None:
 def read_table(path: Path) -> list[dict[str, str]]:
     """The rows of a table that `write_table` wrote, every cell a string.
 
-    Raises DataError when the file is missing or a row has more or fewer cells than the header.
+    A byte order mark and empty lines, which a spreadsheet adds, do not count. Raises DataError when
+    the file is missing, empty or torn, or a row has more or fewer cells than the header.
     """
     try:
-        text = path.read_text("utf-8", errors="surrogateescape")
+        text = path.read_bytes().decode("utf-8-sig", errors="surrogateescape")
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror or error}") from error
-    reader = csv.reader(io.StringIO(text, newline=""))
-    header = next(reader, [])
+    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows = []
-    for row in reader:
-        if len(row) != len(header):
-            raise DataError(
-                f"{path} line {reader.line_num}: {len(row)} cells under {len(header)} column "
-                "names; mend the line"
-            )
-        rows.append({key: _loud(cell) for key, cell in zip(header, row, strict=True)})
+    try:
+        header = next(reader, None)
+        if header is None:
+            raise DataError(f"{path} is empty; make it anew")
+        for row in filter(None, reader):
+            if len(row) != len(header):
+                raise ValueError(f"{len(row)} cells under {len(header)} column names")
+            rows.append({key: _loud(cell) for key, cell in zip(header, row, strict=True)})
+    except (csv.Error, ValueError) as error:
+        raise DataError(f"{path} line {reader.line_num}: {error}; mend the line") from error
     return rows
 
 
-def _quiet(cell: object) -> object:
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(_LIVE) else cell
+def _quiet(cell: str) -> str:
+    if not cell.isascii() and _UNPAIRED.search(cell):
+        return _ESCAPED + cell.encode("unicode_escape").decode()
+    return f"'{cell}" if cell.startswith(_LIVE) else cell
 
 
 def _loud(cell: str) -> str:
+    """The cell that `_quiet` was given. Raises ValueError for one that it cannot have made."""
+    if cell.startswith(_ESCAPED):
+        try:
+            return cell[len(_ESCAPED) :].encode().decode("unicode_escape")
+        except UnicodeError as error:
+            raise ValueError(f"{cell} is not an escaped name") from error
     return cell[1:] if cell.startswith("'") and cell[1:].startswith(_LIVE) else cell
 
 
@@ -176,9 +204,11 @@ class Run:
 
     def _arrays(self, *names: str) -> list[Array]:
         try:
-            with np.load(self.predictions, allow_pickle=False) as arrays:
+            # np.load leaves a file that it has opened itself and cannot read open.
+            with open(self.predictions, "rb") as file, np.load(file, allow_pickle=False) as arrays:
                 return [arrays[name] for name in names]
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile, EOFError) as error:
+        # A damaged zip raises nearly anything: zlib.error, NotImplementedError, RuntimeError, ...
+        except Exception as error:
             raise DataError(
                 f"{self.path} is not a finished run: {self.predictions.name}: {error}"
             ) from error
@@ -192,8 +222,9 @@ class Run:
                 f"{self.path} is not a finished run: {path.name} cannot be read "
                 f"({error.strerror or error})"
             ) from error
-        except ValueError as error:
-            raise DataError(f"{path} is not JSON ({error}); train again") from error
+        except (ValueError, RecursionError) as error:
+            reason = "nested too deep" if isinstance(error, RecursionError) else error
+            raise DataError(f"{path} is not JSON ({reason}); train again") from error
 
 
 def write_predictions(
@@ -222,13 +253,16 @@ def new_run(out: Path | None, *, name: str, root: Path) -> Run:
     """
     try:
         if out is not None:
-            if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            if out.exists() and not out.is_dir():
+                raise ResourceError(f"{out} cannot be made: a file is in its place")
+            if out.exists() and any(out.iterdir()):
                 raise UsageError(
                     f"{out} is already there and not empty; name a new folder for the run"
                 )
             out.mkdir(parents=True, exist_ok=True)
             return Run(out)
         root.mkdir(parents=True, exist_ok=True)
+        name = re.sub(r"[^\w.-]+", "-", name)[:80]  # a set made in Python may be called anything
         number = 1
         while True:
             try:
@@ -244,23 +278,61 @@ def new_run(out: Path | None, *, name: str, root: Path) -> Run:
 def owned(run: Run) -> Iterator[None]:
     """Holds the run folder for this process; the kernel lets go even after kill -9.
 
-    Raises ResourceError when another process holds it.
+    Raises ResourceError when another process holds it, or when it cannot be written to.
     """
-    import fcntl
+    path = run.path / ".lock"
+    try:
+        file = _locked(path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    if file is None:
+        raise ResourceError(
+            f"{run.path} is being written by another training; wait for it or name another folder"
+        )
+    try:
+        yield
+    finally:
+        if sys.platform == "win32":  # an open file cannot be removed there
+            file.close()
+        with contextlib.suppress(OSError):
+            path.unlink()
+        file.close()
 
-    with open(run.path / ".lock", "w") as file:
+
+def _locked(path: Path) -> TextIO | None:
+    """The file, open and locked; None when somebody else has locked it."""
+    while True:
+        file = open(path, "a")
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ResourceError(
-                f"{run.path} is being written by another training; "
-                "wait for it or name another folder"
-            ) from error
-        try:
-            yield
-        finally:
-            with contextlib.suppress(OSError):
-                os.unlink(file.name)
+            if not _lock(file.fileno()):
+                file.close()
+                return None
+            # Its owner may have removed it since it was opened: then the lock holds nobody off.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                    return file
+        except BaseException:
+            file.close()
+            raise
+        file.close()
+
+
+def _lock(handle: int) -> bool:
+    """Whether the open file is now this process's."""
+    try:
+        if sys.platform == "win32":
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    except OSError:  # some network file systems have no locks; a training is not refused for that
+        return True
+    return True
 
 
 def cache_folder() -> Path:
@@ -277,17 +349,13 @@ def cache_folder() -> Path:
         return Path(tempfile.gettempdir()) / "eyespot-cache"
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def _sync_folder(folder: Path) -> None:
+    """Makes a rename durable, where the file system can: it is done already, so no failure."""
     if os.name == "nt":  # a folder cannot be opened there, and the rename is already durable
         return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+    with contextlib.suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -1,55 +1,43 @@
 """The whole line, to be read from top to bottom: read, look, load, split, train, judge, save."""
 
+import contextlib
 import importlib.util
-import math
-import platform
-import shlex
-import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, astuple, dataclass, fields, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from eyespot import __version__
 from eyespot.data import read
-from eyespot.data.fingerprint import fingerprint
+from eyespot.data.keeping import judged_parts, read_split, write_split
 from eyespot.data.loading import Loaded, load_images
+from eyespot.data.renumbering import renumbered
+from eyespot.data.sources.recognition import Source as Readable
 from eyespot.data.splits import Split, split
-from eyespot.data.survey import Survey, survey
-from eyespot.errors import DataError, MissingExtra, count, did_you_mean
+from eyespot.data.summary import described, sentences, summarised
+from eyespot.data.survey import survey
+from eyespot.errors import DataError, MissingExtra
 from eyespot.evaluation import examples, judge
 from eyespot.evaluation.calibration import fit_temperature, tempered
-from eyespot.files import (
-    Run,
-    new_run,
-    owned,
-    read_table,
-    write_issues,
-    write_json,
-    write_predictions,
-    write_table,
-    write_text,
-)
+from eyespot.evaluation.record import write_record
+from eyespot.files import Run, new_run, owned, write_issues, write_json, write_text
+from eyespot.images.brightness import mean_and_deviation
 from eyespot.models.file import ModelCard, Score
 from eyespot.models.loading import load, model_path
 from eyespot.reports import report
 from eyespot.training.fitting import fitted_to_images, fitted_to_number
+from eyespot.training.history import best_epoch, write_history
 from eyespot.training.recipe import Recipe, read_recipe
 from eyespot.values import (
     PARTS,
     Array,
     Dataset,
-    DataSummary,
     Epoch,
     Evaluation,
     Issue,
     Model,
-    Origin,
     Part,
     Predictions,
     Preparation,
@@ -58,13 +46,15 @@ from eyespot.values import (
 if TYPE_CHECKING:
     from eyespot.models.torch_model import TorchModel
 
-Source = str | Path | tuple[Array, Array] | Dataset
+Source = Readable | Dataset
 
 
 class Progress(Protocol):
     """Who is told how the work goes on; the command line prints it."""
 
     def say(self, sentence: str) -> None: ...
+
+    def download(self, file: str, done: int, size: int) -> None: ...
 
     def image(self, done: int, num: int) -> None: ...
 
@@ -75,6 +65,8 @@ class Silence:
     """Tells nobody."""
 
     def say(self, sentence: str) -> None: ...
+
+    def download(self, file: str, done: int, size: int) -> None: ...
 
     def image(self, done: int, num: int) -> None: ...
 
@@ -120,41 +112,41 @@ def train(
     Raises EyespotError: UsageError, DataError, ResourceError or MissingExtra.
     """
     _require("torch", "matplotlib", "jinja2")
+    from eyespot.training.origin import find_origin
+
     tell, started = progress or Silence(), time.perf_counter()
     chosen = read_recipe(recipe, settings)
 
-    dataset = source if isinstance(source, Dataset) else read(source, columns=columns)
-    looks = survey(dataset)
-    chosen = fitted_to_images(chosen, looks)
-    tell.say(f"{dataset.name}: {_description(dataset, looks)}")
+    dataset = _read(source, columns, tell)
+    with _run_folder(out, dataset) as run:
+        looks = survey(dataset)
+        chosen = fitted_to_images(chosen, looks)
+        tell.say(described(dataset, looks))
+        loaded = _loaded(dataset, chosen, tell)
+        parts = _split(loaded, chosen)
+        chosen = fitted_to_number(chosen, parts.parts.count("train"))
+        tell.say(f"split: {parts.how}; {_choice(chosen)}")
+        issues = (*dataset.issues, *loaded.issues, *parts.issues)
+        for sentence in sentences(issues):
+            tell.say(sentence)
+        _write_plan(run, chosen, loaded, parts, issues)
 
-    loaded = _loaded(dataset, chosen, tell)
-    parts = split(
-        loaded.dataset,
-        seed=chosen.seed,
-        valid=chosen.valid,
-        test=chosen.test,
-        digests=loaded.digests,
-    )
-    chosen = fitted_to_number(chosen, parts.parts.count("train"))
-    issues = (*dataset.issues, *loaded.issues, *parts.issues)
-    tell.say(f"split: {parts.how}; {_choice(chosen)}")
-    for sentence in _warnings(issues):
-        tell.say(sentence)
-
-    run = new_run(Path(out) if out else None, name=dataset.name, root=Path("runs"))
-    with owned(run):
-        _write_plan(run, chosen, loaded.dataset, parts, issues)
         model, history = _trained(run, loaded, parts, chosen, tell)
-        model, valid, test = _judged(model, loaded, parts)
+        model, valid = _calibrated(model, loaded, parts.indices("valid"))
+        test = _predictions(model, loaded, parts.indices("test"))
         evaluation = judge(test) if len(test) else None
-        model = _finished(model, evaluation)
+        model = _scored(model, evaluation)
         model.save(run.model)
-        _write_judgement(run, valid, test, loaded)
-        origin = _origin(model, history, _summary(loaded, looks, parts), issues)
-        seconds = round(time.perf_counter() - started, 2)
-        write_json(run.origin, asdict(replace(origin, seconds=seconds)))
-        report(run)
+        write_record(run, valid, test, _pictures(loaded, test))
+        origin = find_origin(
+            history=history,
+            num_parameters=sum(weight.numel() for weight in model.net.parameters()),
+            dataset=summarised(loaded, looks, parts),
+            notes=sentences(issues),
+            seconds=time.perf_counter() - started,
+        )
+        write_json(run.origin, asdict(origin))
+        _report(run, tell)
     return Trained(
         run=run,
         model=model,
@@ -166,7 +158,7 @@ def train(
 
 
 def evaluate(
-    model: "str | Path | TorchModel",
+    model: "str | Path | Trained | TorchModel",
     source: Source,
     *,
     part: Part | None = None,
@@ -176,19 +168,19 @@ def evaluate(
     """How good a model is on labelled images that it was not trained on.
 
     Of the set that it was trained on, its test part, as the run folder keeps it; of another set
-    with parts of its own, that set's test part; else all images. part: one of these by name.
+    with parts of its own, that set's test part; else all images. part: another one, by name.
+    A picture that the model was trained on is not judged, whatever its name and set; a model file
+    without its run folder, and a model in memory, do not know which these are.
     Raises DataError when a class is not one of the model's, or when no image is left.
     """
     tell = progress or Silence()
-    path = model_path(model) if isinstance(model, str | Path) else None
-    judged = load(model) if isinstance(model, str | Path) else model
-    dataset = source if isinstance(source, Dataset) else read(source, columns=columns)
-    dataset = _with_classes(dataset, judged.classes)
+    judged, run = _model_and_run(model)
+    dataset = renumbered(_read(source, columns, tell), judged.classes)
     loaded = _loaded(dataset, judged.preparation, tell)
-    parts, wanted, how = _wanted(loaded, part, Run(path.parent) if path else None)
-    indices = [index for index, own in enumerate(parts) if own == wanted]
+    parts, how = judged_parts(loaded, read_split(run) if run else None, part)
+    indices = [index for index, own in enumerate(parts) if own == (part or "test")]
     if not indices:
-        raise DataError(f"{dataset.name} has no images in its {wanted} part; name another --part")
+        raise DataError(f"{dataset.name}: no image is left to judge by ({how})")
     predictions = _predictions(judged, loaded, indices)
     return Judged(
         evaluation=judge(predictions),
@@ -197,6 +189,28 @@ def evaluate(
         issues=loaded.issues,
         counts={name: parts.count(name) for name in PARTS},
     )
+
+
+def _read(source: Source, columns: Mapping[str, str] | None, tell: Progress) -> Dataset:
+    if isinstance(source, Dataset):
+        return source
+    return read(source, columns=columns, progress=tell.download)
+
+
+@contextlib.contextmanager
+def _run_folder(out: str | Path | None, dataset: Dataset) -> Iterator[Run]:
+    """A fresh run folder, held for this process; what goes wrong in it is told what is saved."""
+    run = new_run(Path(out) if out else None, name=dataset.name, root=Path("runs"))
+    try:
+        with owned(run):
+            yield run
+    except BaseException as error:
+        if run.model.exists():
+            error.add_note(f"the best model so far is {run.model}")
+        if out is None:
+            with contextlib.suppress(OSError):
+                run.path.rmdir()  # goes only if nothing was written yet
+        raise
 
 
 def _loaded(dataset: Dataset, shape: Recipe | Preparation, tell: Progress) -> Loaded:
@@ -210,67 +224,87 @@ def _loaded(dataset: Dataset, shape: Recipe | Preparation, tell: Progress) -> Lo
     )
 
 
+def _split(loaded: Loaded, recipe: Recipe) -> Split:
+    return split(
+        loaded.dataset,
+        seed=recipe.seed,
+        valid=recipe.valid,
+        test=recipe.test,
+        digests=loaded.digests,
+    )
+
+
 def _trained(
     run: Run, loaded: Loaded, parts: Split, recipe: Recipe, tell: Progress
 ) -> "tuple[TorchModel, list[Epoch]]":
     """The model of the epoch that is best on the validation part, and what every epoch gave."""
     import torch
 
-    from eyespot.models.torch_model import TorchModel, weights_of
-    from eyespot.nets.build import build_net, fitted_net
+    from eyespot.models.torch_model import weights_of
     from eyespot.training.loop import Samples, fit
-    from eyespot.training.randomness import seeded
     from eyespot.training.world import find_world
 
-    assert recipe.size and recipe.epochs, "the recipe is not fitted"
+    assert recipe.epochs, "the recipe is not fitted"
     images, labels, world = loaded.images, loaded.dataset.labels, find_world()
     trained, validated = parts.indices("train"), parts.indices("valid")
-    card = ModelCard(
-        net=fitted_net(recipe.net, width=recipe.width, size=recipe.size),
-        preparation=_preparation(recipe, images[trained]),
-        classes=loaded.dataset.classes,
-        recipe=recipe.digest(),
-        versions=_versions(),
-    )
-    with seeded(recipe.seed, "weights"):
-        net = build_net(card.net, card.preparation, len(card.classes))
-    model = TorchModel(card, net)
+    model = _untrained(recipe, images[trained], loaded.dataset.classes)
     train_part = Samples.of(images[trained], labels[trained], world)
     valid_part = Samples.of(images[validated], labels[validated], world)
     history: list[Epoch] = []
     best: dict[str, Array] = {}
-    for epoch in fit(net, train_part, valid_part, recipe, world):
+    for epoch in fit(model.net, train_part, valid_part, recipe, world):
         history.append(epoch)
-        write_table(run.history, [f.name for f in fields(Epoch)], map(astuple, history))
+        write_history(run, history)
         if best_epoch(history) is epoch:
-            best = weights_of(net)
+            best = weights_of(model.net)
             model.save(run.model)  # from now on there is a model, even if the power fails
         tell.epoch(epoch, recipe.epochs)
-    net.load_state_dict({name: torch.from_numpy(array) for name, array in best.items()})
+    model.net.load_state_dict({name: torch.from_numpy(array) for name, array in best.items()})
     return model, history
 
 
-def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """The epoch with the highest validation accuracy; of equals the one with the lowest loss.
-
-    The last one where there is no validation part.
-    """
-    if math.isnan(history[-1].valid_loss):
-        return history[-1]
-    return max(history, key=lambda epoch: (epoch.valid_accuracy, -epoch.valid_loss))
-
-
-def _judged(
-    model: "TorchModel", loaded: Loaded, parts: Split
-) -> "tuple[TorchModel, Predictions, Predictions]":
-    """The model with its temperature, and what it says of the validation and the test part."""
+def _untrained(recipe: Recipe, images: Array, classes: tuple[str, ...]) -> "TorchModel":
+    """The model before its first step. images: the training part, for its mean and deviation."""
     from eyespot.models.torch_model import TorchModel
+    from eyespot.nets.build import build_net, fitted_net
+    from eyespot.training.origin import versions
+    from eyespot.training.randomness import seeded
 
-    valid = _predictions(model, loaded, parts.indices("valid"))
+    assert recipe.size and recipe.channels, "the recipe is not fitted"
+    mean, deviation = mean_and_deviation(images)
+    card = ModelCard(
+        net=fitted_net(recipe.net, width=recipe.width, size=recipe.size),
+        preparation=Preparation(
+            size=recipe.size, channels=recipe.channels, fit=recipe.fit, mean=mean, std=deviation
+        ),
+        classes=classes,
+        recipe=recipe.digest(),
+        versions=versions(),
+    )
+    with seeded(recipe.seed, "weights"):
+        net = build_net(card.net, card.preparation, len(card.classes))
+    return TorchModel(card, net)
+
+
+def _calibrated(
+    model: "TorchModel", loaded: Loaded, indices: Sequence[int]
+) -> "tuple[TorchModel, Predictions]":
+    """The model with the temperature that suits the validation part, and what it says of it."""
+    valid = _predictions(model, loaded, indices)
     temperature = fit_temperature(valid)
-    model = TorchModel(model.card.model_copy(update={"temperature": temperature}), model.net)
     valid = replace(valid, probs=tempered(valid.probs, temperature))
-    return model, valid, _predictions(model, loaded, parts.indices("test"))
+    return _with_card(model, temperature=temperature), valid
+
+
+def _scored(model: "TorchModel", evaluation: Evaluation | None) -> "TorchModel":
+    """The model with the accuracy on its test part in its card."""
+    if evaluation is None:
+        return model
+    return _with_card(model, score=Score(num=evaluation.num, **asdict(evaluation.accuracy)))
+
+
+def _with_card(model: "TorchModel", **changes: object) -> "TorchModel":
+    return type(model)(model.card.model_copy(update=changes), model.net)
 
 
 def _predictions(model: Model, loaded: Loaded, indices: Sequence[int]) -> Predictions:
@@ -283,153 +317,44 @@ def _predictions(model: Model, loaded: Loaded, indices: Sequence[int]) -> Predic
     )
 
 
-def _finished(model: "TorchModel", evaluation: Evaluation | None) -> "TorchModel":
-    """The model with the score of its test part in its card."""
-    from eyespot.models.torch_model import TorchModel
-
-    if evaluation is None:
-        return model
-    score = Score(num=evaluation.num, **asdict(evaluation.accuracy))
-    return TorchModel(model.card.model_copy(update={"score": score}), model.net)
+def _pictures(loaded: Loaded, test: Predictions) -> dict[str, Array]:
+    """The test images that the report shows, as the model saw them."""
+    if not len(test):
+        return {}
+    places = {name: index for index, name in enumerate(loaded.dataset.names)}
+    return {name: loaded.images[places[name]] for name in examples(test)}
 
 
-def _preparation(recipe: Recipe, images: Array) -> Preparation:
-    """The preparation of these training images, with their mean and deviation."""
-    assert recipe.size and recipe.channels, "the recipe is not fitted"
-    counts_C256 = [
-        np.bincount(channel.ravel(), minlength=256) for channel in np.moveaxis(images, 3, 0)
-    ]
-    levels = np.arange(256) / 255
-    mean = [float(np.average(levels, weights=counts)) for counts in counts_C256]
-    variance = [
-        float(np.average((levels - m) ** 2, weights=counts))
-        for m, counts in zip(mean, counts_C256, strict=True)
-    ]
-    return Preparation(
-        size=recipe.size,
-        channels=recipe.channels,
-        fit=recipe.fit,
-        mean=tuple(mean),
-        std=tuple(max(math.sqrt(v), 0.01) for v in variance),  # a set of blank pictures has none
-    )
-
-
-def _with_classes(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:
-    """The same images with the numbers that the model gives its classes."""
-    numbers = {name: number for number, name in enumerate(classes)}
-    for name in dataset.classes:
-        if name not in numbers:
-            known = ", ".join(classes[:12]) + (", ..." if len(classes) > 12 else "")
-            raise DataError(
-                f"{dataset.name}: class '{name}' is not one of the model's {known}"
-                f"{did_you_mean(name, classes)}"
-            )
-    table = np.array([numbers[name] for name in dataset.classes], dtype=np.int64)
-    return replace(dataset, labels=table[dataset.labels], classes=classes)
-
-
-def _wanted(
-    loaded: Loaded, part: Part | None, run: Run | None
-) -> tuple[Sequence[Part | None], Part, str]:
-    """The part of each image, the one to judge by, and in words where it comes from."""
-    dataset, parts, own = loaded.dataset, loaded.dataset.parts, "its own"
-    if run is not None and run.split.exists() and run.origin.exists():
-        trained_on = run.read_json(run.origin)["dataset"]["fingerprint"]
-        if trained_on == fingerprint(dataset, loaded.digests):
-            rows = {row["name"]: cast(Part, row["part"]) for row in read_table(run.split)}
-            parts, own = tuple(rows[name] for name in dataset.names), "the run's"
-    if parts is None or (part is None and "test" not in parts):
-        if part:
-            raise DataError(
-                f"{dataset.name} has no parts; leave --part away to judge by all images"
-            )
-        everything: list[Part | None] = ["test"] * len(dataset)
-        return everything, "test", "all images"
-    return parts, part or "test", f"{own} {part or 'test'} part"
+def _model_and_run(
+    model: "str | Path | Trained | TorchModel",
+) -> "tuple[TorchModel, Run | None]":
+    """The model that is meant, and the folder that knows what it was trained on."""
+    if isinstance(model, Trained):
+        return model.model, model.run
+    if isinstance(model, str | Path):
+        return load(model), Run(model_path(model).parent)
+    return model, None
 
 
 def _write_plan(
-    run: Run, recipe: Recipe, dataset: Dataset, parts: Split, issues: Sequence[Issue]
+    run: Run, recipe: Recipe, loaded: Loaded, parts: Split, issues: Sequence[Issue]
 ) -> None:
+    """What is known before the training: a run that breaks off can still be understood."""
     write_text(run.recipe, recipe.toml())
-    labels = (dataset.classes[label] for label in dataset.labels)
-    rows = zip(dataset.names, labels, parts.parts, strict=True)
-    write_table(run.split, ("name", "label", "part"), rows)
+    write_split(run, loaded, parts.parts)
     write_issues(run.issues, issues)
     write_issues(run.quarantine, [issue for issue in issues if issue.left_out])
 
 
-def _write_judgement(run: Run, valid: Predictions, test: Predictions, loaded: Loaded) -> None:
-    places = {name: index for index, name in enumerate(loaded.dataset.names)}
-    pictures = {name: loaded.images[places[name]] for name in examples(test)} if len(test) else {}
-    write_predictions(run, valid, test, pictures)
-    rows = []
-    for part, predictions in (("valid", valid), ("test", test)):
-        for name, truth, said, probs in zip(
-            predictions.names,
-            predictions.labels,
-            predictions.predicted,
-            predictions.probs,
-            strict=True,
-        ):
-            classes = predictions.classes
-            rows.append((name, part, classes[truth], classes[said], f"{probs[said]:.6f}"))
-    write_table(run.predictions_table, ("name", "part", "label", "predicted", "probability"), rows)
-    scores = {
-        part: asdict(judge(predictions))
-        for part, predictions in (("test", test), ("valid", valid))
-        if len(predictions)
-    }
-    write_json(run.evaluation, scores)
-
-
-def _origin(
-    model: "TorchModel", history: Sequence[Epoch], summary: DataSummary, issues: Sequence[Issue]
-) -> Origin:
-    import torch
-
-    from eyespot.training.world import find_world
-
-    world = find_world()
-    return Origin(
-        eyespot=__version__,
-        command=shlex.join(["eyespot", *sys.argv[1:]]),
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        seconds=math.nan,
-        train_seconds=round(sum(epoch.seconds for epoch in history), 2),
-        versions=_versions(),
-        device=str(world.device),
-        precision=world.precision,
-        threads=world.threads,
-        processor=torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
-        best_epoch=best_epoch(history).epoch,
-        num_parameters=sum(weight.numel() for weight in model.net.parameters()),
-        dataset=summary,
-        notes=_warnings(issues),
-    )
-
-
-def _summary(loaded: Loaded, looks: Survey, parts: Split) -> DataSummary:
-    dataset = loaded.dataset
-    return DataSummary(
-        name=dataset.name,
-        form=dataset.form,
-        fingerprint=fingerprint(dataset, loaded.digests),
-        classes=dataset.classes,
-        counts=parts.counts(dataset.labels, len(dataset.classes)),
-        colour=looks.colour,
-        split=parts.how,
-    )
-
-
-def _versions() -> dict[str, str]:
-    own = {"python": platform.python_version(), "eyespot": __version__}
-    return own | {package: version(package) for package in ("torch", "numpy", "pillow")}
-
-
-def _description(dataset: Dataset, looks: Survey) -> str:
-    images = count(len(dataset), f"{looks.colour} image")
-    return f"{dataset.form}, {images} of {count(len(dataset.classes), 'class', 'classes')}"
+def _report(run: Run, tell: Progress) -> None:
+    """Builds the report; whatever is wrong with a page, the model beside it is finished."""
+    try:
+        report(run)
+    except Exception as error:
+        tell.say(
+            f"the model is finished, but not its report ({type(error).__name__}: {error}); "
+            f"try again: eyespot report {run.path}"
+        )
 
 
 def _choice(recipe: Recipe) -> str:
@@ -441,17 +366,6 @@ def _choice(recipe: Recipe) -> str:
         f"{kind}, {colour} {recipe.size}x{recipe.size}{flips}, "
         f"{recipe.epochs} epochs in batches of {recipe.batch}"
     )
-
-
-def _warnings(issues: Sequence[Issue]) -> list[str]:
-    """A sentence for each kind of issue, with its number and its first case."""
-    kinds: dict[str, list[Issue]] = {}
-    for issue in issues:
-        kinds.setdefault(issue.kind, []).append(issue)
-    return [
-        f"{len(found):,} x {kind}, for instance {found[0].name}: {found[0].detail}"
-        for kind, found in kinds.items()
-    ]
 
 
 def _require(*packages: str) -> None:

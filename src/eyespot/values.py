@@ -3,6 +3,7 @@
 Shapes: N images, H height, W width, C channels (1 or 3), K classes.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
-from eyespot.errors import DataError
+from eyespot.errors import DataError, count
 
 Array = npt.NDArray[Any]
 ImageInput = Array | Path | str | bytes | Image.Image
@@ -58,19 +59,43 @@ class Dataset:
     issues: tuple[Issue, ...] = ()
 
     def __post_init__(self) -> None:
-        num = len(self.names)
-        lengths = {
-            len(self.images),
-            len(self.labels),
-            num if self.parts is None else len(self.parts),
-        }
-        if lengths != {num}:
+        num, labels = len(self.images), np.asarray(self.labels)
+        if not len(self.names) == len(labels) == num:
             raise DataError(
-                f"{self.name}: {num} names for {sorted(lengths)} images, labels and parts"
+                f"{self.name}: {count(len(self.names), 'name')} for {count(num, 'image')} and "
+                f"{count(len(labels), 'label')}; give one of each for every image"
             )
+        if self.parts is not None and len(self.parts) != num:
+            raise DataError(
+                f"{self.name}: {count(len(self.parts), 'part')} for {count(num, 'image')}; "
+                "give one for every image, or none"
+            )
+        for noun, names in (("images", self.names), ("classes", self.classes)):
+            if (twin := _twin(names)) is not None:
+                raise DataError(
+                    f"{self.name}: two {noun} are called '{twin}'; give each its own name"
+                )
+        self._check_labels(labels)
+
+    def _check_labels(self, labels: Array) -> None:
+        if labels.dtype.kind not in "iu" or labels.ndim != 1:
+            what = f"are {labels.dtype} of shape {labels.shape}"
+        elif len(labels) and not 0 <= labels.min() <= labels.max() < len(self.classes):
+            classes = count(len(self.classes), "class", "classes")
+            what = f"run from {labels.min()} to {labels.max()} for {classes}"
+        else:
+            return
+        raise DataError(f"{self.name}: labels {what}; they are whole numbers that count from 0")
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+def _twin(names: Sequence[str]) -> str | None:
+    """The first name that occurs twice."""
+    if len(set(names)) == len(names):
+        return None
+    return next(name for name, num in Counter(names).items() if num > 1)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -2,24 +2,22 @@
 
 import time
 from dataclasses import asdict
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
-from eyespot.cli.talk import LiveProgress, columns_of_text, parse_columns, printable, show_json
+from eyespot.cli.options import ColumnsOption, JsonOption, ModelArgument, parse_columns
+from eyespot.cli.talk import LiveProgress, columns_of_text, printable, say, show_json
 
 
 def command(
-    model: Annotated[Path, typer.Argument(help="A run folder or a model file.")],
+    model: ModelArgument,
     data: Annotated[str, typer.Argument(help="Labelled images, in any form that train reads.")],
     part: Annotated[
         Literal["train", "valid", "test"] | None, typer.Option(help="Which part of DATA.")
     ] = None,
-    columns: Annotated[
-        str | None, typer.Option(help="A table's own column names: image=NAME,label=NAME.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    columns: ColumnsOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Judge a model on labelled images: accuracy with its interval, and class by class.
 
@@ -29,11 +27,11 @@ def command(
     from eyespot.models.loading import model_path
 
     started = time.perf_counter()
-    tell = LiveProgress()
-    judged = evaluate(model, data, part=part, columns=parse_columns(columns), progress=tell)
+    with LiveProgress() as progress:
+        judged = evaluate(model, data, part=part, columns=parse_columns(columns), progress=progress)
     evaluation = judged.evaluation
     for issue in judged.issues:
-        tell.say(f"left out {issue.name}: {issue.detail}")
+        say(f"left out {issue.name}: {issue.detail}")
     if as_json:
         path = model_path(model)
         show_json(

@@ -5,11 +5,13 @@ from typing import Annotated, Literal
 
 import typer
 
+from eyespot.cli.options import JsonOption, ModelArgument, with_stdin, writable
 from eyespot.cli.talk import complain, printable, say, show_json
+from eyespot.errors import DataError
 
 
 def command(
-    model: Annotated[Path, typer.Argument(help="A run folder or a model file.")],
+    model: ModelArgument,
     sources: Annotated[
         list[str],
         typer.Argument(
@@ -22,21 +24,21 @@ def command(
         Literal["table", "kaggle"],
         typer.Option("--format", help="kaggle: ImageId,Label, as result.csv."),
     ] = "table",
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Say what is on pictures: name, label and probability, a line each.
+    """Say what is on pictures: label, probability and name, a line each.
 
     A picture that cannot be read is named on stderr, and the exit code is 3 at the end.
     """
     from eyespot.data import pictures
-    from eyespot.errors import DataError
     from eyespot.models.loading import load
     from eyespot.models.predict import answers
     from eyespot.models.tables import write_answers, write_kaggle
     from eyespot.values import Prediction
 
+    out = writable(out or (Path("result.csv") if form == "kaggle" else None))
     loaded = load(model)
-    found = pictures(sources)
+    found = pictures(list(with_stdin(sources)))
     results = []
     for result in answers(loaded, found.images, found.names, top=top):
         results.append(result)
@@ -44,14 +46,14 @@ def command(
             if as_json:
                 show_json(result.as_json())
             elif form == "table":
-                print(f"{result.label}\t{result.probability:.4f}\t{printable(result.name)}")
+                label, name = printable(result.label), printable(result.name)
+                print(f"{label}\t{result.probability:.4f}\t{name}")
         else:
             name, error = result
             complain(f"{name} {error}")
             if as_json:
                 show_json({"name": name, "error": str(error)})
-    if form == "kaggle":
-        out = out or Path("result.csv")
+    if out and form == "kaggle":
         write_kaggle(out, found, results)
     elif out:
         write_answers(out, results, top=min(top, len(loaded.classes)))

@@ -5,21 +5,23 @@ from typing import Annotated, Any
 
 import typer
 
-from eyespot.cli.talk import parse_columns, printable, show_json
+from eyespot.cli.options import ColumnsOption, JsonOption, parse_columns
+from eyespot.cli.talk import printable, show_json
+
+MODEL_SUFFIXES = (".safetensors", ".onnx", ".pt", ".pt2", ".pth", ".h5", ".keras")
+MOST = 20  # items of a list that are shown to a person
 
 
 def command(
     what: Annotated[str, typer.Argument(help="A run folder, a model file, or data.")],
-    columns: Annotated[
-        str | None, typer.Option(help="A table's own column names: image=NAME,label=NAME.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    columns: ColumnsOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Show what a run, a model or a data set is, in a few lines."""
     from eyespot.files import Run
 
     path = Path(what)
-    if Run(path).model.exists() or path.suffix in (".safetensors", ".pt", ".onnx", ".h5", ".keras"):
+    if Run(path).recipe.exists() or Run(path).model.exists() or path.suffix in MODEL_SUFFIXES:
         facts = _model_facts(path)
     else:
         facts = _data_facts(what, parse_columns(columns))
@@ -28,8 +30,14 @@ def command(
         return
     width = max(map(len, facts))
     for key, value in facts.items():
-        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        print(f"{key:<{width}}  {printable(text)}")
+        print(f"{key:<{width}}  {printable(_text(value))}")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, list):
+        return str(value)
+    more = f" and {len(value) - MOST:,} more" if len(value) > MOST else ""
+    return ", ".join(map(str, value[:MOST])) + more
 
 
 def _model_facts(source: Path) -> dict[str, Any]:

@@ -2,21 +2,18 @@
 
 import json
 import sys
-import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from eyespot.errors import UsageError
-
 if TYPE_CHECKING:
-    from rich.progress import Progress, TaskID
+    from rich.progress import Progress
 
     from eyespot.values import Epoch
 
 
 def complain(sentence: str) -> None:
     """An error, on stderr."""
-    print(f"eyespot: {printable(sentence)}", file=sys.stderr)
+    say(f"eyespot: {sentence}")
 
 
 def say(sentence: str) -> None:
@@ -30,66 +27,67 @@ def show_json(value: Any) -> None:
 
 
 def printable(text: str) -> str:
-    """The text without what a terminal would obey or an output stream could not encode."""
-    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
-
-
-def parse_columns(text: str | None) -> dict[str, str] | None:
-    """`image=NAME,label=NAME` as a mapping. Raises UsageError."""
-    if text is None:
-        return None
-    columns = {}
-    for pair in text.split(","):
-        role, equals, name = pair.partition("=")
-        if role.strip() not in ("image", "label", "part") or not name.strip() or not equals:
-            raise UsageError(
-                f"--columns '{text}' is not understood; write image=NAME,label=NAME "
-                "with the table's own column names"
-            )
-        columns[role.strip()] = name.strip()
-    return columns
+    """The text on one line, without what a terminal would obey."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 class LiveProgress:
-    """Tells a person at a terminal with a moving bar, a log file with plain lines."""
+    """Tells a person at a terminal with a moving bar, a log file with plain lines.
+
+    A context: the bar goes away, and the cursor comes back, however the work ends.
+    """
 
     def __init__(self) -> None:
         self._bar: Progress | None = None
-        self._task: TaskID | None = None
-        self._started = time.monotonic()
+        self._words = ""
         self._live = sys.stderr.isatty()
+
+    def __enter__(self) -> "LiveProgress":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stop()
 
     def say(self, sentence: str) -> None:
         self._stop()
         say(sentence)
 
+    def download(self, file: str, done: int, size: int) -> None:
+        words = f"downloading {file}"
+        if not self._live and words != self._words:
+            self._words = words
+            say(f"{words}, {size / 1e6:,.1f} MB")
+        self._show(words, done, size)
+
     def image(self, done: int, num: int) -> None:
-        if self._live and (done == num or done % 16 == 0):
+        if done == num or done % 16 == 0:
             self._show("reading images", done, num)
 
     def epoch(self, epoch: "Epoch", num: int) -> None:
-        self._stop()
-        valid = (
-            "" if epoch.valid_loss != epoch.valid_loss else f"  valid {epoch.valid_accuracy:.4f}"
-        )
-        say(
+        valid = epoch.valid_accuracy
+        self.say(
             f"epoch {epoch.epoch:>{len(str(num))}}/{num}  loss {epoch.train_loss:.4f}  "
-            f"train {epoch.train_accuracy:.4f}{valid}  {epoch.seconds:.1f} s"
+            f"train {epoch.train_accuracy:.4f}"
+            + (f"  valid {valid:.4f}" if valid == valid else "")  # not a number without such a part
+            + f"  {epoch.seconds:.1f} s"
         )
-        if self._live and epoch.epoch < num:
-            self._show("training", epoch.epoch, num)
+        self._show("training", epoch.epoch, num)
 
     def _show(self, words: str, done: int, num: int) -> None:
+        if not self._live:
+            return
+        if words != self._words:
+            self._stop()
         if self._bar is None:
             from rich.console import Console
+            from rich.markup import escape
             from rich.progress import Progress
 
-            self._bar = Progress(console=Console(stderr=True), transient=True)
+            self._bar, self._words = Progress(console=Console(stderr=True), transient=True), words
+            self._bar.add_task(escape(printable(words)), total=num)
             self._bar.start()
-            self._task = self._bar.add_task(words, total=num)
-        assert self._task is not None
-        self._bar.update(self._task, completed=done, description=words)
-        if done == num:
+        self._bar.update(self._bar.task_ids[0], completed=done)
+        if done >= num:
             self._stop()
 
     def _stop(self) -> None:

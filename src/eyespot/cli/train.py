@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from eyespot.cli.talk import LiveProgress, parse_columns, say, show_json
+from eyespot.cli.options import ColumnsOption, JsonOption, parse_columns
+from eyespot.cli.talk import LiveProgress, say, show_json
 
 
 def command(
@@ -19,10 +20,8 @@ def command(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; must be new or empty.")] = None,
     seed: Annotated[int | None, typer.Option(help="The same as --set seed=N.")] = None,
-    columns: Annotated[
-        str | None, typer.Option(help="A table's own column names: image=NAME,label=NAME.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    columns: ColumnsOption = None,
+    as_json: JsonOption = False,
 ) -> None:
     """Train a classifier on a pile of images.
 
@@ -36,14 +35,15 @@ def command(
     fields = parse_settings(settings or [])
     if seed is not None:
         fields["seed"] = seed
-    trained = train(
-        data,
-        recipe=recipe,
-        settings=fields,
-        columns=parse_columns(columns),
-        out=out,
-        progress=LiveProgress(),
-    )
+    with LiveProgress() as progress:
+        trained = train(
+            data,
+            recipe=recipe,
+            settings=fields,
+            columns=parse_columns(columns),
+            out=out,
+            progress=progress,
+        )
     accuracy = trained.evaluation.accuracy if trained.evaluation else None
     run = trained.run
     if as_json:
@@ -62,5 +62,6 @@ def command(
         print(f"test accuracy {accuracy} on {trained.evaluation.num:,} images")
     else:
         print("test accuracy unknown: no class has an image to spare for a test part")
-    say(f"{trained.seconds:.1f} s; report: {run.report}")
+    report = f"; report: {run.report}" if run.report.exists() else ""
+    say(f"{trained.seconds:.1f} s{report}")
     say(f"next: eyespot predict {shlex.quote(str(run.path))} IMAGE...")

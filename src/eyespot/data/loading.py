@@ -3,10 +3,13 @@
 N images, S side, C channels.
 """
 
+import contextlib
 import hashlib
+import math
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -17,6 +20,10 @@ from eyespot.images.preparation import prepare
 from eyespot.values import Array, Dataset, Fit, Issue
 
 MAX_BAD = 0.05  # of a set's images may be unreadable; more means that something else is wrong
+MEMORY_SHARE = 0.5  # the training part is copied out of the array
+
+# Where a container's limit stands, in versions 2 and 1 of control groups.
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -24,7 +31,8 @@ class Loaded:
     """The readable images of a set, in memory.
 
     images: uint8 (N, S, S, C), in the order of dataset.names. digests: N hashes of the decoded
-    pixels; equal pictures have equal digests. issues: one for each image that was left out.
+    pixels; equal pictures have equal digests. issues: the images that were left out, and what is
+    odd about others.
     """
 
     dataset: Dataset
@@ -43,43 +51,75 @@ def load_images(
 ) -> Loaded:
     """Decodes and prepares every image, on all cores; those that cannot be decoded become issues.
 
-    on_image is told how many are done. Raises DataError when more than 5 % are unreadable,
-    ResourceError when the array would not fit into memory.
+    An array of images that have this shape already is taken as it is, not copied. on_image is told
+    how many are done. Raises DataError when more than 5 % are unreadable, ResourceError when the
+    array would not fit into memory.
     """
-    _check_memory(dataset, size * size * channels)
-    images = np.empty((len(dataset), size, size, channels), np.uint8)
-    digests: list[bytes] = []
+    num = len(dataset)
+    if (ready := _ready(dataset.images, size, channels)) is not None:
+        on_image(num)
+        digests = tuple(map(_digest, ready))
+        return Loaded(dataset=dataset, images=ready, digests=digests, issues=())
+    images = _room(dataset, (num, size, size, channels))
+    hashes: list[bytes] = []
     kept: list[int] = []
     issues: list[Issue] = []
 
-    def load(source: Any) -> tuple[bytes, Array] | ImageError:
+    def load(source: Any) -> tuple[bytes, Array, tuple[str, ...]] | ImageError:
         try:
-            pixels = open_image(source).pixels
+            pixels, remarks = open_image(source)
         except ImageError as error:
             return error
-        return _digest(pixels), prepare(pixels, size=size, channels=channels, fit=fit)
+        return _digest(pixels), prepare(pixels, size=size, channels=channels, fit=fit), remarks
 
     for index, result in enumerate(_results(load, dataset.images)):
+        name = dataset.names[index]
         if isinstance(result, ImageError):
-            name = dataset.names[index]
             issues.append(Issue(kind="unreadable", name=name, detail=str(result), left_out=True))
         else:
-            digest, images[len(kept)] = result
-            digests.append(digest)
+            digest, images[len(kept)], remarks = result
+            issues += [Issue(kind="odd-file", name=name, detail=r, score=0.0) for r in remarks]
+            hashes.append(digest)
             kept.append(index)
         on_image(index + 1)
-    if len(issues) > MAX_BAD * len(dataset):
-        raise DataError(
-            f"{dataset.name}: {len(issues):,} of {count(len(dataset), 'image')} cannot be read, "
-            f"more than {MAX_BAD:.0%}; the first is {issues[0].name}, which {issues[0].detail}; "
-            "mend or remove them"
-        )
+    _check_share(dataset, [issue for issue in issues if issue.left_out])
     return Loaded(
-        dataset=_selected(dataset, kept) if issues else dataset,
+        dataset=dataset if len(kept) == num else _selected(dataset, kept),
         images=images[: len(kept)],
-        digests=tuple(digests),
+        digests=tuple(hashes),
         issues=tuple(issues),
     )
+
+
+def pixel_digests(dataset: Dataset) -> tuple[bytes, ...]:
+    """A hash of each image's decoded pixels; one that cannot be decoded is equal to no other."""
+
+    def digest(source: Any) -> bytes | None:
+        try:
+            return _digest(open_image(source).pixels)
+        except ImageError:
+            return None
+
+    return tuple(
+        found or b"%d" % index for index, found in enumerate(_results(digest, dataset.images))
+    )
+
+
+def _ready(images: Any, size: int, channels: int) -> Array | None:
+    """The array itself, if it is what loading would make of it."""
+    if not isinstance(images, np.ndarray) or images.dtype != np.uint8:
+        return None
+    shape = images.shape[1:] if images.ndim == 4 else (*images.shape[1:], 1)
+    return images.reshape(-1, *shape) if shape == (size, size, channels) else None
+
+
+def _check_share(dataset: Dataset, bad: list[Issue]) -> None:
+    if len(bad) > MAX_BAD * len(dataset):
+        raise DataError(
+            f"{dataset.name}: {len(bad):,} of {count(len(dataset), 'image')} cannot be read, "
+            f"more than {MAX_BAD:.0%}; the first is {bad[0].name}, which {bad[0].detail}; "
+            "mend or remove them"
+        )
 
 
 def _results(load: Callable[[Any], Any], images: Any) -> Iterator[Any]:
@@ -104,15 +144,27 @@ def _selected(dataset: Dataset, indices: list[int]) -> Dataset:
     )
 
 
-def _check_memory(dataset: Dataset, bytes_each: int) -> None:
-    needed = len(dataset) * bytes_each
+def _room(dataset: Dataset, shape: tuple[int, ...]) -> Array:
+    """An array of this shape. Raises ResourceError when it would not leave room for a training."""
+    needed, memory = math.prod(shape), _memory()
     try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # not known on every system
-        return
-    if needed > 0.7 * total:
-        raise ResourceError(
-            f"{dataset.name}: {count(len(dataset), 'image')} of this size need "
-            f"{needed / 1e9:.1f} GB of memory, and there are {total / 1e9:.1f} GB; "
-            "choose a smaller size, for instance --set size=32"
-        )
+        if needed <= MEMORY_SHARE * memory:
+            return np.empty(shape, np.uint8)
+    except MemoryError:
+        memory = min(memory, needed)
+    raise ResourceError(
+        f"{dataset.name}: {count(len(dataset), 'image')} of {shape[1]} x {shape[2]} pixels need "
+        f"{needed / 1e9:.1f} GB of memory, and at most {MEMORY_SHARE * memory / 1e9:.1f} GB can be "
+        "had; choose a smaller size, for instance --set size=32, or take fewer images"
+    )
+
+
+def _memory() -> float:
+    """Bytes of memory that this process may have: the machine's, or its container's if less."""
+    limits = []
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # not on every system
+        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    for path in _LIMITS:
+        with contextlib.suppress(ValueError, OSError):  # "max" is no limit
+            limits.append(int(Path(path).read_text()))
+    return min(limits, default=math.inf)

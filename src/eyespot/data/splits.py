@@ -9,8 +9,15 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from eyespot.errors import DataError
+from eyespot.data.loading import pixel_digests
+from eyespot.errors import DataError, UsageError, count
 from eyespot.values import PARTS, Array, Dataset, Issue, Part
+
+_PART_NAMES: dict[Part, str] = {
+    "train": "training part",
+    "valid": "validation part",
+    "test": "test part",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,53 +41,66 @@ class Split:
 def split(
     dataset: Dataset,
     *,
-    seed: int,
-    valid: float,
-    test: float,
+    seed: int = 0,
+    valid: float = 0.1,
+    test: float = 0.2,
     digests: Sequence[bytes] | None = None,
 ) -> Split:
     """A split stratified by class; a part that the set came with stays what it is.
 
     valid, test: shares of every class for the parts that the set has not got. digests: one per
-    image, equal for equal pictures; those stay together. A class of one image goes to train, one
-    of two to train and test.
-    Raises DataError when fewer than two classes have an image to train on.
+    image, equal for equal pictures, which stay together; None decodes all images to find them.
+    A class of one image goes to train, one of two to train and test.
+    Raises UsageError for shares that leave nothing, DataError when fewer than two classes have an
+    image to train on.
     """
-    if valid + test >= 1:
-        raise DataError(
-            f"valid = {valid} and test = {test} leave nothing to train on; make them smaller"
+    if not (valid >= 0 and test >= 0 and valid + test < 1):
+        raise UsageError(
+            f"valid = {valid} and test = {test} leave nothing to train on; "
+            "give two numbers from 0 that add up to less than 1"
         )
+    if digests is None:
+        digests = pixel_digests(dataset)
     given = dataset.parts or (None,) * len(dataset)
     shares: dict[Part, float] = {"test": test, "valid": valid}
     wanted = {part: share for part, share in shares.items() if share and part not in given}
-    parts: list[Part] = [part or "train" for part in given]
-    for members, part in _assigned(_classes_of_groups(dataset, given, digests, seed), wanted):
+    known = _with_twins(given, digests)
+    parts: list[Part] = [part or "train" for part in known]
+    for members, part in _assigned(_classes_of_groups(dataset, known, digests, seed), wanted):
         for index in members:
             parts[index] = part
     trained = set(dataset.labels[[part == "train" for part in parts]].tolist())
     if len(trained) < 2:
+        classes = count(len(dataset.classes), "class", "classes")
         raise DataError(
-            f"{dataset.name}: {len(trained)} of {len(dataset.classes)} classes has images to train "
-            "on; a classifier needs two or more"
+            f"{dataset.name}: {len(trained)} of {classes} left to train on; "
+            "a classifier needs two or more"
         )
     return Split(
         parts=tuple(parts),
         how=_how(given, parts),
-        issues=(
-            *_thin_classes(dataset, parts),
-            *(_twins(dataset, parts, digests) if digests is not None else ()),
-        ),
+        issues=(*_thin_classes(dataset, parts), *_twins(dataset, parts, digests)),
     )
 
 
+def _with_twins(given: Sequence[Part | None], digests: Sequence[bytes]) -> list[Part | None]:
+    """The given parts; an image without one follows an equal picture out of the training part."""
+    taken: dict[bytes, Part] = {}
+    for held_out in ("valid", "test"):  # of two twins, the one in the test part decides
+        for part, digest in zip(given, digests, strict=True):
+            if part == held_out:
+                taken[digest] = part
+    return [part or taken.get(digest) for part, digest in zip(given, digests, strict=True)]
+
+
 def _classes_of_groups(
-    dataset: Dataset, given: Sequence[Part | None], digests: Sequence[bytes] | None, seed: int
+    dataset: Dataset, given: Sequence[Part | None], digests: Sequence[bytes], seed: int
 ) -> list[list[list[int]]]:
     """The images that may be moved, class by class: groups of equal ones, shuffled by name."""
-    groups: dict[object, list[int]] = defaultdict(list)
-    for index in sorted(range(len(dataset)), key=lambda i: dataset.names[i]):
+    groups: dict[bytes, list[int]] = defaultdict(list)
+    for index in sorted(range(len(dataset)), key=dataset.names.__getitem__):
         if given[index] in (None, "train"):
-            groups[index if digests is None else digests[index]].append(index)
+            groups[digests[index]].append(index)
     classes: dict[int, list[list[int]]] = defaultdict(list)
     for members in groups.values():
         classes[int(dataset.labels[members[0]])].append(members)
@@ -95,24 +115,30 @@ def _classes_of_groups(
 def _assigned(
     classes: list[list[list[int]]], wanted: dict[Part, float]
 ) -> Iterator[tuple[list[int], Part]]:
-    """Which groups leave the training part, and for where; one group of each class always stays."""
+    """Which groups leave the training part, and for where; the largest of each class stays."""
     for groups in classes:
         num = sum(map(len, groups))
-        remaining = iter(groups[:-1])
+        stays = max(reversed(groups), key=len)
+        remaining = [members for members in groups if members is not stays]
         for part, share in wanted.items():
             room = max(1, round(share * num))
-            while room > 0 and (members := next(remaining, None)) is not None:
+            too_large = []
+            for members in remaining:
                 if len(members) <= room:
                     room -= len(members)
                     yield members, part
+                else:
+                    too_large.append(members)
+            remaining = too_large
 
 
 def _thin_classes(dataset: Dataset, parts: Sequence[Part]) -> Iterator[Issue]:
     """A class that some part has no image of."""
     present = set(zip(parts, dataset.labels.tolist(), strict=True))
+    occurring = set(parts)
     for part in ("train", "test"):
         for label, name in enumerate(dataset.classes):
-            if (part, label) not in present and any(own == part for own in parts):
+            if part in occurring and (part, label) not in present:
                 verb = "learnt" if part == "train" else "judged"
                 yield Issue(
                     kind="thin-class",
@@ -122,7 +148,7 @@ def _thin_classes(dataset: Dataset, parts: Sequence[Part]) -> Iterator[Issue]:
 
 
 def _twins(dataset: Dataset, parts: Sequence[Part], digests: Sequence[bytes]) -> Iterator[Issue]:
-    """Equal pictures with two labels, and test images that are in the training part too."""
+    """Equal pictures with two labels, and those that a part shares with an earlier one."""
     groups: dict[bytes, list[int]] = defaultdict(list)
     for index, digest in enumerate(digests):
         groups[digest].append(index)
@@ -137,10 +163,11 @@ def _twins(dataset: Dataset, parts: Sequence[Part], digests: Sequence[bytes]) ->
                 detail = f"the same picture as {dataset.names[first]}, labelled {labels}"
                 kind = "contradicting-label"
                 yield Issue(kind=kind, name=dataset.names[other], detail=detail)
-        trained = [index for index in members if parts[index] == "train"]
+        own = min((parts[index] for index in members), key=PARTS.index)
+        source = next(index for index in members if parts[index] == own)
         for index in members:
-            if trained and parts[index] != "train":
-                detail = f"the same picture as {dataset.names[trained[0]]} of the training part"
+            if parts[index] != own:
+                detail = f"the same picture as {dataset.names[source]} of the {_PART_NAMES[own]}"
                 yield Issue(kind="leak", name=dataset.names[index], detail=detail)
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
-from eyespot.errors import DataError, ImageError
-from eyespot.images.decode import open_images
+from eyespot.errors import DataError, ImageError, count
+from eyespot.images.decode import in_order, open_image
 from eyespot.images.preparation import prepare
-from eyespot.values import Array, Dataset
+from eyespot.values import Array, Dataset, ImageInput
 
 SAMPLE = 64
 
@@ -30,23 +30,35 @@ class Survey:
 def survey(dataset: Dataset) -> Survey:
     """Looks at up to 64 images spread evenly over the set.
 
-    Coloured: more than a tenth of them. Ink: on at least half of them, half of the picture has the
-    brightness of its border. Raises DataError when not one of them can be decoded.
+    Coloured: more than a tenth of them. Ink: at least half of them show one tone on a plain ground.
+    Raises DataError when not one of them can be decoded.
     """
-    wanted = np.unique(np.linspace(0, len(dataset) - 1, SAMPLE).astype(int))
-    opened = list(open_images([dataset.images[i] for i in wanted]))
-    sample: list[Array] = [o.pixels for o in opened if not isinstance(o, ImageError)]
+    if not len(dataset):
+        raise DataError(f"{dataset.name} holds no image")
+    places = np.unique(np.linspace(0, len(dataset) - 1, SAMPLE).astype(int)).tolist()
+    looks = list(in_order(_look, [dataset.images[place] for place in places]))
+    sample = [look for look in looks if not isinstance(look, ImageError)]
     if not sample:
-        first = next(o for o in opened if isinstance(o, ImageError))
         raise DataError(
-            f"{dataset.name}: none of {len(opened)} images looked at can be read; "
-            f"{dataset.names[wanted[0]]}: {first}"
+            f"{dataset.name}: none of {count(len(looks), 'image')} looked at can be read; "
+            f"the first is {dataset.names[places[0]]}, which {looks[0]}"
         )
+    sides, coloured, ink = zip(*sample, strict=True)
     return Survey(
-        side=int(np.median([max(pixels.shape[:2]) for pixels in sample])),
-        coloured=_mean([_coloured(pixels) for pixels in sample]) > 0.1,
-        kind="ink" if _mean([_plain_ground(pixels) for pixels in sample]) >= 0.5 else "photo",
+        side=int(np.median(sides)),
+        coloured=_mean(coloured) > 0.1,
+        kind="ink" if _mean(ink) >= 0.5 else "photo",
     )
+
+
+def _look(source: ImageInput) -> tuple[int, bool, bool] | ImageError:
+    """Longer side, whether it is coloured, whether its ground is plain; the pixels are let go."""
+    try:
+        pixels = open_image(source).pixels
+    except ImageError as error:
+        return error
+    ink = _plain_ground(pixels) and not _many_coloured(pixels)
+    return max(pixels.shape[:2]), _coloured(pixels), ink
 
 
 def _coloured(pixels: Array) -> bool:
@@ -58,12 +70,35 @@ def _coloured(pixels: Array) -> bool:
 
 
 def _plain_ground(pixels: Array) -> bool:
-    """Whether half of the picture is as bright as the median of its border, within an eighth."""
+    """Whether the median of its border is, within an eighth, the brightness of half of the picture
+    and of 70 % of the border itself.
+
+    So are 86 % of sklearn's digits and all of MNIST, but 22 % of photos of cats and dogs; half of
+    the picture alone takes 40 % of the photos.
+    """
     side = min(64, max(pixels.shape[:2]))
     grey = prepare(pixels, size=side, channels=1, fit="stretch")[:, :, 0].astype(np.int16)
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
-    return bool((abs(grey - np.median(border)) <= 32).mean() >= 0.5)
+    ground = np.median(border)
+    return _near(grey, ground) >= 0.5 and _near(border, ground) >= 0.7
 
 
-def _mean(values: Sequence[Any]) -> float:
+def _many_coloured(pixels: Array) -> bool:
+    """Whether a seventh of the picture has another hue than its ground, as goods on a table do.
+
+    Strokes of a coloured pen cover less.
+    """
+    if pixels.shape[2] == 1:
+        return False
+    small = prepare(pixels, size=32, channels=3, fit="stretch").astype(np.int16)
+    border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
+    apart = small - np.median(border, axis=0)
+    return _mean(apart.max(axis=2) - apart.min(axis=2) > 24) > 1 / 7
+
+
+def _near(grey: Array, ground: float) -> float:
+    return _mean(abs(grey - ground) <= 32)
+
+
+def _mean(values: Sequence[bool] | Array) -> float:
     return float(np.mean(values))

@@ -1,27 +1,38 @@
 """The model file: safetensors with one JSON in its header. Nothing in it is ever executed.
 
-The JSON (`ModelCard`) says everything that predicting needs. A foreign or broken file is refused
-with a ModelError before memory is taken for it.
+The JSON (`ModelCard`) says everything that predicting needs; a SHA-256 beside it covers the card
+and the weights. A foreign or broken file is refused with a ModelError before memory is taken for
+it.
 """
 
+import hashlib
 import json
+import os
+import stat
 import struct
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import safetensors
 import safetensors.numpy
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from eyespot.errors import ModelError
+from eyespot.errors import DataError, ModelError
 from eyespot.files import write_bytes
 from eyespot.nets.spec import NetSpec
 from eyespot.values import Array, Preparation
 
 FORMAT = 1
 KEY = "eyespot"
+CHECKSUM = "sha256"
 MAX_HEADER = 8 * 2**20
+MAX_BYTES = 4 * 2**30  # more than the largest net that a card can describe
+
+# A tensor's shape and its type as safetensors writes it, such as ((10, 64), "F32").
+Form = tuple[tuple[int, ...], str]
+
 _FOREIGN = {
     b"PK\x03\x04": "a zip archive (.pt, .pt2, .keras)",
     b"\x80": "a pickle (.pkl, .pt)",
@@ -33,7 +44,7 @@ _FOREIGN = {
 class Score(BaseModel):
     """Accuracy on the test part, with its 95 % interval."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     num: int = Field(ge=1)
     value: float = Field(ge=0, le=1)
@@ -48,55 +59,101 @@ class ModelCard(BaseModel):
     recipe: digest of the recipe. versions: of the libraries that wrote the file.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     format: int = FORMAT
     net: NetSpec
     preparation: Preparation
     classes: tuple[str, ...] = Field(min_length=2, max_length=100_000)
-    temperature: float = Field(default=1.0, gt=0, le=1000, allow_inf_nan=False)
+    temperature: float = Field(default=1.0, gt=0, le=1000)
     recipe: str = Field(max_length=64)
     score: Score | None = None
     versions: dict[str, str] = Field(default_factory=dict)
 
 
 def write_model(path: Path, card: ModelCard, weights: Mapping[str, Array]) -> None:
-    """Writes the model file, whole or not at all."""
-    write_bytes(path, safetensors.numpy.save(dict(weights), {KEY: card.model_dump_json()}))
+    """Writes the model file, whole or not at all.
+
+    Raises DataError when the class names are too long to be read back.
+    """
+    # Python's JSON, because a class name that is not Unicode, from a folder's name, has an escape
+    # in it and none in pydantic's.
+    text = json.dumps(card.model_dump())
+    metadata = {KEY: text, CHECKSUM: _checksum(text, weights)}
+    data = safetensors.numpy.save(dict(weights), metadata)
+    if struct.unpack_from("<Q", data)[0] > MAX_HEADER:
+        raise DataError(f"{path}: the names of {len(card.classes):,} classes are too long to keep")
+    write_bytes(path, data)
 
 
 def read_model(path: Path) -> tuple[ModelCard, dict[str, Array]]:
     """The card and the weights. Raises ModelError, with the reason, for an unsound file."""
-    card = read_card(path)
+    text, checksum = _metadata(path)
+    card = _card(path, text)
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             weights = {name: file.get_tensor(name) for name in file.keys()}
     except Exception as error:  # the library raises its own, undocumented kinds
         raise ModelError(f"{path} is damaged ({error}); train again or copy it again") from error
+    if _checksum(text, weights) != checksum:
+        raise ModelError(
+            f"{path} is damaged (its checksum is another); train again or copy it again"
+        )
     for name, array in weights.items():
         if not np.isfinite(array).all():
             raise ModelError(f"{path}: the weights '{name}' are not finite numbers; train again")
     return card, weights
 
 
-def read_card(path: Path) -> ModelCard:
-    """The card alone, from the header; the weights are not read."""
-    fields = _metadata(path)
-    if fields.get("format") != FORMAT:
-        raise ModelError(_other_format(path, fields.get("format")))
+def read_forms(path: Path) -> dict[str, Form]:
+    """Shape and type of every tensor; the weights are not read. Raises ModelError."""
     try:
-        card = ModelCard.model_validate_json(json.dumps(fields))
+        with safetensors.safe_open(path, framework="numpy") as file:
+            tensors = {name: file.get_slice(name) for name in file.keys()}
+            return {name: (tuple(t.get_shape()), t.get_dtype()) for name, t in tensors.items()}
+    except Exception as error:
+        raise ModelError(f"{path} is damaged ({error}); train again or copy it again") from error
+
+
+def read_card(path: Path) -> ModelCard:
+    """The card alone, from the header; the weights are not read. Raises ModelError."""
+    return _card(path, _metadata(path)[0])
+
+
+def _card(path: Path, text: str) -> ModelCard:
+    try:
+        fields = json.loads(text)
+        if not isinstance(fields, dict):
+            raise ModelError(f"{path} is damaged (its card is not an object)")
+        if fields.get("format") != FORMAT:
+            raise ModelError(_other_format(path, fields.get("format")))
+        card = ModelCard.model_validate(_tuples(fields))
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise ModelError(
             f"{path}: its '{where}' does not do: {first['msg']}; train again"
         ) from error
-    if len(card.preparation.mean) != card.preparation.channels != len(card.preparation.std):
-        raise ModelError(f"{path}: its preparation does not fit together; train again")
+    except (ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is damaged (its card is not JSON: {error})") from error
+    shape = card.preparation
+    if not len(shape.mean) == len(shape.std) == shape.channels:
+        raise ModelError(
+            f"{path}: its preparation has {len(shape.mean)} means and {len(shape.std)} deviations "
+            f"for {shape.channels} channels; train again"
+        )
+    if not all(0 <= m <= 1 for m in shape.mean) or not all(1e-4 <= s <= 1 for s in shape.std):
+        raise ModelError(f"{path}: its preparation has an impossible brightness; train again")
     if len(set(card.classes)) != len(card.classes):
         raise ModelError(f"{path}: two of its classes have one name; train again")
     return card
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists as the tuples that strict validation wants."""
+    if isinstance(value, dict):
+        return {key: _tuples(item) for key, item in value.items()}
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def _other_format(path: Path, number: object) -> str:
@@ -105,15 +162,19 @@ def _other_format(path: Path, number: object) -> str:
     return f"{path} has no format number that eyespot knows; train again"
 
 
-def _metadata(path: Path) -> dict[str, object]:
-    """The JSON under our key in the header, read by hand so that no size in it is trusted."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(8)
-            size = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
-            text = file.read(size) if 0 < size <= MAX_HEADER else b""
-    except OSError as error:
-        raise ModelError(f"{path} cannot be read: {error.strerror or error}") from error
+def _checksum(text: str, weights: Mapping[str, Array]) -> str:
+    """SHA-256 of the card and of every tensor with its name, shape and type."""
+    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
+    for name in sorted(weights):
+        array = np.ascontiguousarray(weights[name])
+        digest.update(f"\0{name}\0{array.shape}\0{array.dtype}\0".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _metadata(path: Path) -> tuple[str, str]:
+    """The card's text and the checksum, from a header read by hand: no size in it is trusted."""
+    head, size, text = _header(path)
     if not head:
         raise ModelError(f"{path} is empty (0 bytes); train again or copy it again")
     if not text.startswith(b"{") or len(text) != size:
@@ -125,13 +186,33 @@ def _metadata(path: Path) -> dict[str, object]:
                 )
         raise ModelError(f"{path} is not a safetensors file; use one written by eyespot train")
     try:
-        fields = json.loads(json.loads(text)["__metadata__"][KEY])
-    except KeyError as error:
+        metadata = json.loads(text)["__metadata__"]
+        card, checksum = metadata[KEY], metadata[CHECKSUM]
+    except (KeyError, TypeError) as error:
         raise ModelError(
             f"{path} holds weights but was not written by eyespot (no '{KEY}' in its header)"
         ) from error
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is damaged (its header is not JSON: {error})") from error
-    if not isinstance(fields, dict):
-        raise ModelError(f"{path} is damaged (its card is not an object)")
-    return fields
+    if not isinstance(card, str) or not isinstance(checksum, str):
+        raise ModelError(f"{path} is damaged (its card is not a text)")
+    return card, checksum
+
+
+def _header(path: Path) -> tuple[bytes, int, bytes]:
+    """The first bytes, the header's claimed length, and the header; nothing for an absurd claim."""
+    try:
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # a pipe would hang, a device would never end
+            raise ModelError(f"{path} is not a file; name a run folder or a model file")
+        if status.st_size > MAX_BYTES:
+            raise ModelError(
+                f"{path} is too large for a model ({status.st_size:,} bytes); "
+                "name a run folder or a model file"
+            )
+        with open(path, "rb") as file:
+            head = file.read(8)
+            size = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
+            return head, size, file.read(size) if 0 < size <= MAX_HEADER else b""
+    except (OSError, ValueError) as error:  # ValueError: a null character in the name
+        raise ModelError(f"{path} cannot be read: {getattr(error, 'strerror', error)}") from error

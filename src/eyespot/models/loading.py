@@ -1,6 +1,7 @@
 """Which file a person means by a model, and the model in it."""
 
 import importlib.util
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,10 +30,10 @@ def load(source: str | Path) -> "TorchModel":
 def model_path(source: str | Path) -> Path:
     """The model file that is meant: the file itself, or the one in a run folder."""
     path = Path(source)
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir it says no to a name that is too long
         path = Run(path).model
-        if not path.exists():
+        if not os.path.exists(path):
             raise ModelError(f"{source} holds no {path.name}; name a run folder or a model file")
-    elif not path.exists():
+    elif not os.path.exists(path):
         raise ModelError(f"{source} is not there; name a run folder or a model file")
     return path

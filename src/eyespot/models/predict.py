@@ -11,7 +11,13 @@ from eyespot.images.decode import in_order, open_image
 from eyespot.images.preparation import prepare
 from eyespot.values import Array, ImageInput, Model, Prediction, Preparation
 
-BATCH = 256
+
+def batch_size(side: int) -> int:
+    """How many images of this side go through a net at once: 256 of up to 128 pixels, then fewer.
+
+    So that memory does not grow with the pictures.
+    """
+    return max(1, min(256, 2**22 // side**2))
 
 
 def prepared(source: ImageInput, preparation: Preparation) -> Array:
@@ -38,7 +44,7 @@ def answers(
             return error
 
     loaded = zip(names, _results(load, images), strict=True)
-    while batch := list(islice(loaded, BATCH)):
+    while batch := list(islice(loaded, batch_size(model.preparation.size))):
         good = [array for _, array in batch if not isinstance(array, ImageError)]
         probs = iter(model.probabilities(np.stack(good)) if good else ())
         for name, array in batch:

@@ -14,6 +14,8 @@ Result = Prediction | tuple[str, ImageError]
 
 def write_answers(path: Path, results: Sequence[Result], *, top: int) -> None:
     """A row for every picture: name, then label and probability of the likeliest classes, error."""
+    ranks = [len(result.ranked) for result in results if isinstance(result, Prediction)]
+    top = min([top, *ranks])  # there may be fewer classes
     header = ["name", "label", "probability"]
     for rank in range(2, top + 1):
         header += [f"label_{rank}", f"probability_{rank}"]

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+NetName = Literal["convnet"]  # the keys of build.NETS
 Width = Annotated[int, Field(ge=1, le=2048)]
 
 

@@ -14,7 +14,8 @@ from eyespot.training.recipe import Recipe
 
 def augment(x_BCHW: Tensor, recipe: Recipe, *, generator: torch.Generator) -> Tensor:
     """A random view of each image: turned, shifted, zoomed, flipped, brighter, flatter."""
-    x_BCHW = move(x_BCHW, recipe, generator=generator)
+    if recipe.rotate or recipe.shift or recipe.zoom or recipe.flip:
+        x_BCHW = move(x_BCHW, recipe, generator=generator)
     if recipe.brightness or recipe.contrast:
         x_BCHW = relight(x_BCHW, recipe.brightness or 0, recipe.contrast or 0, generator=generator)
     return x_BCHW

@@ -34,10 +34,13 @@ def fitted_to_images(recipe: Recipe, survey: Survey) -> Recipe:
 def fitted_to_number(recipe: Recipe, num_train: int) -> Recipe:
     """The recipe with batch, rate and epochs decided from the number of training images.
 
-    The rate grows with the square root of the batch, as the noise of its gradient shrinks.
+    The rate grows with the square root of the batch, as the noise of its gradient shrinks. Batches
+    of more than 128 x 128 pixels are smaller, so that a step takes less than 2 GB.
     """
+    assert recipe.size, "the recipe is not fitted to the images"
+    limit = min(512, max(2**23 // recipe.size**2, 8))
     power = 2 ** int(math.log2(max(num_train, 64) / 64))
-    batch = min(recipe.batch or min(max(power, 64), 512), max(num_train, 2))
+    batch = min(recipe.batch or min(max(power, 64), limit), max(num_train, 2))
     return recipe.model_copy(
         update={
             "batch": batch,

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -31,9 +32,9 @@ class Samples:
 
     @classmethod
     def of(cls, images: Array, labels: Array, world: World) -> "Samples":
-        return cls(
-            torch.from_numpy(images).to(world.device), torch.from_numpy(labels).to(world.device)
-        )
+        # Not copied, unless it is read-only: torch warns of that.
+        arrays = (np.require(array, requirements=["C", "W"]) for array in (images, labels))
+        return cls(*(torch.from_numpy(array).to(world.device) for array in arrays))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -58,7 +59,8 @@ def fit(
     """Trains the net in place and yields what each epoch gave.
 
     recipe: fitted, no field is None. An empty validation part gives NaN for its numbers. Every
-    image is seen once an epoch. Raises EyespotError when the loss is not finite any more.
+    image is seen once an epoch. Whenever it yields, the net is in evaluation mode and all of its
+    weights are finite. Raises EyespotError when they, or the loss, are not finite any more.
     """
     assert recipe.epochs and recipe.batch and recipe.rate, "the recipe is not fitted"
     net.to(world.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -81,12 +83,14 @@ def fit(
             loss, right = _step(net, train, indices, optimizer, recipe, world, step)
             loss_sum[0] += loss * len(indices)
             num_right += right
-        if not math.isfinite(loss_sum[0]):
+        net.eval()
+        valid_loss, valid_accuracy = measure(net, valid, world)
+        losses = (float(loss_sum[0]), valid_loss if len(valid) else 0.0)
+        if not all(map(math.isfinite, losses)) or not _finite(net):
             raise EyespotError(
-                f"the loss is not a finite number in epoch {epoch}; "
+                f"the loss or a weight is not a finite number in epoch {epoch}; "
                 f"train with a lower rate, for instance --set rate={recipe.rate / 4:.2g}"
             )
-        valid_loss, valid_accuracy = measure(net, valid, world)
         yield Epoch(
             epoch=epoch,
             train_loss=float(loss_sum[0]) / len(train),
@@ -126,13 +130,18 @@ def measure(net: nn.Module, part: Samples, world: World) -> tuple[float, float]:
         return math.nan, math.nan
     net.eval()
     loss, right = 0.0, 0
-    for indices in torch.split(torch.arange(len(part)), 512):
+    num = max(1, min(512, 2**23 // part.images[0, :, :, 0].numel()))  # memory stays under 2 GB
+    for indices in torch.split(torch.arange(len(part)), num):
         with _precision(world):
             logits_BK = net(part.batch(indices)).float()
         labels_B = part.labels[indices]
         loss += F.cross_entropy(logits_BK, labels_B, reduction="sum").item()
         right += int((logits_BK.argmax(1) == labels_B).sum())
     return loss / len(part), right / len(part)
+
+
+def _finite(net: nn.Module) -> bool:
+    return all(bool(torch.isfinite(tensor).all()) for tensor in net.state_dict().values())
 
 
 def _precision(world: World) -> torch.autocast:

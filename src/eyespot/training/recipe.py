@@ -1,31 +1,62 @@
 """Every choice that changes the numbers, and nothing else: no path, no device, no thread count.
 
-A field that is None is fitted to the images by `fitted`; a run's recipe.toml has none left, so it
-repeats the run whatever a later version would choose.
+A field that is None is fitted to the images by fitting.py; a run's recipe.toml has none left, so
+it repeats the run whatever a later version would choose.
 """
 
 import hashlib
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 
 from eyespot.errors import UsageError, did_you_mean
+from eyespot.nets.spec import NetName
 from eyespot.values import Fit
 
 Kind = Literal["ink", "photo"]
-Share = Field(ge=0, lt=1)
+
+# What pydantic calls a fault -> what the field wants; {} holds the bound or the choices.
+_WANTED = {
+    "bool_type": "true or false",
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "at least {ge}",
+    "int_type": "a whole number",
+    "less_than": "less than {lt}",
+    "less_than_equal": "at most {le}",
+    "literal_error": "{expected}",
+    "string_too_long": "at most {max_length} letters",
+    "string_type": "a word",
+    "string_unicode": "a word in Unicode",
+}
 
 
 class Recipe(BaseModel):
-    """How to train. The order of the fields is the order of recipe.toml."""
+    """How to train. The order of the fields is the order of recipe.toml.
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    Raises UsageError, naming the field, what it wants and what it got; nothing is coerced, but for
+    a whole number where any number does.
+    """
 
-    name: str = "standard"
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True
+    )
+
+    name: str = Field("standard", max_length=100)
     seed: int = Field(0, ge=0, lt=2**63)
 
     # The images. valid and test: shares of a set that has no such parts of its own.
@@ -37,7 +68,7 @@ class Recipe(BaseModel):
     fit: Fit = "pad"
 
     # The net. width: channels of its first stage.
-    net: str = "convnet"
+    net: NetName = "convnet"
     width: int = Field(64, ge=4, le=512)
 
     # The loop: AdamW on a one-cycle schedule. views: training images looked at in all, when the
@@ -57,6 +88,23 @@ class Recipe(BaseModel):
     zoom: float = Field(0.15, ge=0, le=1)
     brightness: float | None = Field(None, ge=0, le=1)
     contrast: float | None = Field(None, ge=0, le=1)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _checked(cls, fields: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        # True equals 1 and 3.0 equals 3, so that a Literal of numbers lets them pass.
+        if isinstance(fields, Mapping) and type(fields.get("channels", 1)) not in (int, type(None)):
+            raise UsageError(f"channels wants 1 or 3, got {_quoted(fields['channels'])}")
+        try:
+            recipe = handler(fields)
+        except ValidationError as error:
+            raise UsageError(_sentence(error.errors()[0])) from error
+        if recipe.valid + recipe.test >= 1:
+            raise UsageError(
+                f"valid = {recipe.valid} and test = {recipe.test} leave nothing to train on; "
+                "make them smaller"
+            )
+        return recipe
 
     def toml(self) -> str:
         """The recipe as a TOML text; fields that are still open are left out."""
@@ -84,18 +132,23 @@ def read_recipe(
 ) -> Recipe:
     """A shipped recipe by name or a TOML file, with single fields replaced by `settings`.
 
-    Raises UsageError, naming the field, what it got and what it wants.
+    A changed recipe gets a star behind its name. Raises UsageError, naming the field, what it got
+    and what it wants.
     """
     if isinstance(source, Recipe):
-        return _recipe({**source.model_dump(), **(settings or {})}, "recipe")
-    text, where = _recipe_text(source)
+        fields, where = source.model_dump(), "recipe"
+    else:
+        text, where = _recipe_text(source)
+        fields = _toml_fields(text, where)
+    if settings:
+        name = fields.get("name")
+        if isinstance(name, str):
+            fields["name"] = f"{name.removesuffix('*')}*"
+        fields |= settings
     try:
-        fields = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{where} is not TOML: {error}") from error
-    if settings and "name" not in settings and "name" in fields:
-        settings = {**settings, "name": f"{str(fields['name']).removesuffix('*')}*"}
-    return _recipe({**fields, **(settings or {})}, where)
+        return Recipe(**fields)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from error
 
 
 def parse_settings(pairs: Sequence[str]) -> dict[str, object]:
@@ -108,13 +161,25 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, object]:
         key, equals, value = pair.partition("=")
         if not equals or not key.strip():
             raise UsageError(
-                f"--set {pair!r} is not field=value; write for instance --set epochs=5"
+                f"--set {_quoted(pair)} is not field=value; write for instance --set epochs=5"
             )
-        try:
-            settings[key.strip()] = tomllib.loads(f"v = {value}")["v"]
-        except tomllib.TOMLDecodeError:
-            settings[key.strip()] = value.strip()
+        settings[key.strip()] = _value(value.strip())
     return settings
+
+
+def _value(text: str) -> object:
+    try:
+        fields = tomllib.loads(f"v = {text}")
+    except (ValueError, RecursionError):  # not TOML, a number of 5,000 digits, 5,000 brackets
+        return text
+    return fields["v"] if len(fields) == 1 else text  # a line break would smuggle a field in
+
+
+def _toml_fields(text: str, where: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{where} is not TOML: {error}") from error
 
 
 def _recipe_text(source: str | Path) -> tuple[str, str]:
@@ -129,35 +194,42 @@ def _recipe_text(source: str | Path) -> tuple[str, str]:
             f"{did_you_mean(str(source), names)}"
         )
     try:
+        if path.exists() and not path.is_file():  # a pipe would hang
+            raise UsageError(f"recipe {path} cannot be read: it is not a file")
         return path.read_text("utf-8"), str(path)
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+    except OSError as error:
+        raise UsageError(f"recipe {path} cannot be read: {error.strerror}") from error
+    except ValueError as error:  # a null character in the name, or no UTF-8
+        reason = "it is not UTF-8 text" if isinstance(error, UnicodeError) else error
         raise UsageError(f"recipe {path} cannot be read: {reason}") from error
 
 
-def _recipe(fields: Mapping[str, Any], where: str) -> Recipe:
-    try:
-        return Recipe.model_validate(fields)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        if first["type"] == "extra_forbidden":
-            raise UsageError(
-                f"{where}: there is no field '{field}'{did_you_mean(field, Recipe.model_fields)}"
-            ) from error
-        raise UsageError(
-            f"{where}: {field} = {first['input']!r} does not do: {_lower(first['msg'])}"
-        ) from error
+def _sentence(fault: ErrorDetails) -> str:
+    """What is wrong with a field, in words."""
+    field, kind = str(fault["loc"][0]), fault["type"]
+    if kind == "extra_forbidden":
+        return f"there is no field '{field}'{did_you_mean(field, Recipe.model_fields)}"
+    wanted = _WANTED.get(kind, fault["msg"]).format_map(fault.get("ctx", {})).replace("'", '"')
+    value, hint = fault["input"], ""
+    if kind == "literal_error" and isinstance(value, str):
+        hint = did_you_mean(value, re.findall(r'"(\w+)"', wanted))
+    return f"{field} wants {wanted}, got {_quoted(value)}{hint}"
 
 
-def _lower(text: str) -> str:
-    return text[:1].lower() + text[1:]
+def _quoted(value: object) -> str:
+    text = _toml(value) if isinstance(value, str | bool) else repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _toml(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        return f'"{escaped}"'
+        return f'"{"".join(map(_escaped, value))}"'
     return repr(value)
+
+
+def _escaped(character: str) -> str:
+    if character in '"\\':
+        return f"\\{character}"
+    return character if character.isprintable() else f"\\U{ord(character):08x}"

@@ -14,6 +14,7 @@ from eyespot.images.decode import FOREIGN_SUFFIXES, IMAGE_SUFFIXES
 from eyespot.values import Issue
 
 _LITTER = {"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "icon\r"}
+_PICTURE_SUFFIXES = IMAGE_SUFFIXES | FOREIGN_SUFFIXES
 _DATA_SUFFIXES = {".csv", ".tsv", ".npz", ".gz"}  # the readers of these forms judge them
 
 
@@ -67,8 +68,8 @@ def scan(root: Path) -> Tree:
     """Everything below the folder.
 
     A link counts when it leads to a regular file inside the root that is not there by itself;
-    other links, pictures of foreign formats and unreadable folders become issues, pipes
-    and devices are never opened. Raises DataError when the root itself cannot be listed.
+    other links, pictures of foreign formats, unreadable folders, and pipes and devices under the
+    name of a picture become issues. Raises DataError when the root itself cannot be listed.
     """
     root = Path(os.path.realpath(root))
     images: list[str] = []
@@ -92,14 +93,15 @@ def scan(root: Path) -> Tree:
                 elif entry.is_file(follow_symlinks=False):
                     kind = suffix(entry.name)
                     known = images if kind in IMAGE_SUFFIXES else foreign
-                    (
-                        known if kind in IMAGE_SUFFIXES or kind in FOREIGN_SUFFIXES else others
-                    ).append(name)
+                    (known if kind in _PICTURE_SUFFIXES else others).append(name)
+                elif suffix(entry.name) in _PICTURE_SUFFIXES:
+                    issues.append(_no_file(name))
         except OSError as error:
             if not prefix:
                 raise DataError(f"{root} cannot be listed: {error.strerror or error}") from error
             detail = f"the folder cannot be listed: {error.strerror or error}"
             issues.append(Issue(kind="unreadable", name=prefix, detail=detail, left_out=True))
+    issues.sort(key=lambda issue: issue.name)
     if links:
         linked, left_out = _follow(root, sorted(links), set(images))
         images += linked
@@ -136,7 +138,10 @@ def _follow(root: Path, links: list[str], present: set[str]) -> tuple[list[str],
         below = real[len(inside) :].replace(os.sep, "/") if real.startswith(inside) else None
         if stat.S_ISDIR(mode):
             detail = "links to folders are not followed; its files count where they really lie"
-        elif not stat.S_ISREG(mode) or suffix(name) not in IMAGE_SUFFIXES:
+        elif not stat.S_ISREG(mode) and suffix(name) in _PICTURE_SUFFIXES:
+            issues.append(_no_file(name))
+            continue
+        elif suffix(name) not in IMAGE_SUFFIXES:
             continue
         elif below is None:
             detail = "the link leads out of the folder; copy the file if it belongs to the set"
@@ -148,6 +153,11 @@ def _follow(root: Path, links: list[str], present: set[str]) -> tuple[list[str],
             continue
         issues.append(Issue(kind="link", name=name, detail=detail, left_out=True))
     return taken, issues
+
+
+def _no_file(name: str) -> Issue:
+    detail = "is a pipe, socket or device, not a file"
+    return Issue(kind="not-a-file", name=name, detail=detail, left_out=True)
 
 
 def _unsupported(name: str) -> Issue:

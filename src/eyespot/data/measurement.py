@@ -1,0 +1,141 @@
+"""One decoded picture in a few numbers, and a thumbnail to compare it by.
+
+N images, H height, W width, C channels, S = THUMB the side of a thumbnail.
+"""
+
+import hashlib
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image, ImageChops
+
+from eyespot.values import Array
+
+THUMB = 16
+
+# Larger pictures are shrunk by a whole factor first: finer detail is no net's business, and the
+# sharpness of a photo of 12 megapixels is judged at the size at which a person looks at it.
+_LONGEST = 512
+_STRIP_PIXELS = 2**22
+
+# Whether every channel is flat is asked only where the grey picture nearly is.
+_FLAT = 0.02
+_BLANK_SPAN = 2
+
+_LEVELS = np.arange(256)
+_RANK = 0.99  # the strongest hundredth of all differences are edges; noise is weaker
+
+
+class Measured(NamedTuple):
+    """All in [0, 1], of the picture shrunk to fewer than 1,024 pixels.
+
+    brightness, contrast: mean and deviation of the grey picture; a contrast of 0 is a picture in
+    which no channel spans more than 2 of 255 levels. sharpness: how much of an edge's step over
+    four pixels is made by one of them: 1 for a drawn line, 0.25 for a ramp. saturation: mean
+    difference of the largest and smallest channel. thumb: grey, uint8 (S, S).
+    """
+
+    brightness: float
+    contrast: float
+    sharpness: float
+    saturation: float
+    thumb: Array
+
+
+def measure(pixels: Array) -> Measured:
+    """The numbers of a decoded picture, uint8 (H, W, C), C 1 or 3."""
+    grey = _grey(pixels)
+    counts = np.array(grey.histogram(), np.int64)
+    num = grey.width * grey.height
+    mean = float(counts @ _LEVELS) / num
+    contrast = float(counts @ (_LEVELS - mean) ** 2 / num) ** 0.5 / 255
+    if contrast < _FLAT:
+        contrast = 0.0 if _is_blank(pixels) else max(contrast, 1e-6)
+    thumb = grey.resize((THUMB, THUMB), Image.Resampling.BOX)
+    return Measured(mean / 255, contrast, _sharpness(grey), _saturation(pixels), np.array(thumb))
+
+
+def pixel_digest(pixels: Array) -> bytes:
+    """16 bytes, equal for pictures whose decoded pixels are equal."""
+    head = repr(pixels.shape).encode()
+    return hashlib.blake2b(head + pixels.tobytes(), digest_size=16).digest()
+
+
+def _grey(pixels: Array) -> Image.Image:
+    """The grey picture, shrunk; a large one strip by strip, which takes little memory."""
+    height, width, channels = pixels.shape
+    factor = max(1, max(height, width) // _LONGEST)
+    rows = max(1, _STRIP_PIXELS // (width * factor)) * factor
+    strips = []
+    for top in range(0, height, rows):
+        strip = pixels[top : top + rows]
+        grey = Image.fromarray(strip[..., 0] if channels == 1 else strip).convert("L")
+        strips.append(grey.reduce(factor) if factor > 1 else grey)
+    if len(strips) == 1:
+        return strips[0]
+    return Image.fromarray(np.concatenate([np.asarray(strip) for strip in strips]))
+
+
+def _sharpness(grey: Image.Image) -> float:
+    """The steepest hundredth of steps between neighbours, over that between pixels four apart."""
+    near, far = _steps(grey, 1), _steps(grey, 4)
+    return min(1.0, near / far) if far else 0.0
+
+
+def _steps(grey: Image.Image, distance: int) -> float:
+    """The difference that 99 % of pairs at this distance, across and down, stay below."""
+    width, height = grey.size
+    counts = np.zeros(256, np.int64)
+    for x, y in ((distance, 0), (0, distance)):
+        if width > x and height > y:
+            first = grey.crop((0, 0, width - x, height - y))
+            second = grey.crop((x, y, width, height))
+            counts += np.array(ImageChops.difference(first, second).histogram())
+    total = np.cumsum(counts)
+    if not total[-1]:
+        return 0.0
+    # Between two levels by their shares, or soft pictures would all have the same few values.
+    wanted = _RANK * total[-1]
+    level = int(np.searchsorted(total, wanted))
+    below = total[level - 1] if level else 0
+    return max(0.0, level - 1 + float((wanted - below) / max(1, total[level] - below)))
+
+
+def _saturation(pixels: Array) -> float:
+    if pixels.shape[2] == 1:
+        return 0.0
+    step = max(1, max(pixels.shape[:2]) // 64)
+    few = pixels[::step, ::step]
+    red, green, blue = few[..., 0], few[..., 1], few[..., 2]
+    largest = np.maximum(np.maximum(red, green), blue)
+    smallest = np.minimum(np.minimum(red, green), blue)
+    return float((largest - smallest).mean()) / 255
+
+
+def _is_blank(pixels: Array) -> bool:
+    channels = pixels.reshape(-1, pixels.shape[2])
+    span = channels.max(axis=0).astype(int) - channels.min(axis=0)
+    return int(span.max()) <= _BLANK_SPAN
+
+
+def _cosines(num: int, side: int) -> Array:
+    """The first `num` rows of the discrete cosine transform of `side` values, float32."""
+    angles = np.outer(np.arange(num), np.arange(side) + 0.5) * np.pi / side
+    return np.cos(angles).astype(np.float32)
+
+
+def fingerprints(thumbs: Array) -> Array:
+    """A perceptual hash of each thumbnail, uint64 (N,), of uint8 (N, S, S).
+
+    A bit says whether one of the 64 slowest waves of the picture, the constant left out, is
+    stronger than their median; resizing and compression change few of them.
+    Source: Zauner 2010, Implementation and Benchmarking of Perceptual Image Hash Functions.
+    """
+    waves = _cosines(9, THUMB)
+    found = np.empty(len(thumbs), np.uint64)
+    for start in range(0, len(thumbs), 65_536):
+        part = thumbs[start : start + 65_536].astype(np.float32)
+        strengths = (waves @ part @ waves.T).reshape(len(part), -1)[:, 1:65]
+        bits = strengths > np.median(strengths, axis=1, keepdims=True)
+        found[start : start + len(part)] = np.packbits(bits, axis=1).view(">u8")[:, 0]
+    return found

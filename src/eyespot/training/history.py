@@ -1,0 +1,23 @@
+"""The epochs of a run: which one is best, and how they are kept."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import astuple, fields
+
+from eyespot.files import Run, write_table
+from eyespot.values import Epoch
+
+
+def best_epoch(history: Sequence[Epoch]) -> Epoch:
+    """The epoch with the highest validation accuracy; of equals the one with the lowest loss.
+
+    The last one where there is no validation part.
+    """
+    if math.isnan(history[-1].valid_loss):
+        return history[-1]
+    return max(history, key=lambda epoch: (epoch.valid_accuracy, -epoch.valid_loss))
+
+
+def write_history(run: Run, history: Sequence[Epoch]) -> None:
+    """Writes history.csv, an epoch a row."""
+    write_table(run.history, [field.name for field in fields(Epoch)], map(astuple, history))

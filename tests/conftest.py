@@ -1,0 +1,87 @@
+"""What several test files share: pictures on disk, one trained run, the command line in-process."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+TINY = {"kind": "ink", "epochs": 2, "width": 8, "batch": 16, "rate": 0.01}
+
+
+def halves(num: int, *, bright: int, side: int = 12, seed: int = 0) -> np.ndarray:
+    """uint8 (num, side, side): noise whose left (0) or right (1) half is bright."""
+    noise = np.random.default_rng([seed, bright]).integers(0, 90, (num, side, side))
+    half = slice(0, side // 2) if bright == 0 else slice(side // 2, side)
+    noise[:, :, half] += 150
+    return noise.astype(np.uint8)
+
+
+def write_pictures(root: Path, *, num: int = 30, seed: int = 0) -> Path:
+    """A folder per class, `left` and `right`, with `num` pictures each."""
+    for label, name in enumerate(("left", "right")):
+        folder = root / name
+        folder.mkdir(parents=True)
+        for index, pixels in enumerate(halves(num, bright=label, seed=seed)):
+            Image.fromarray(pixels).save(folder / f"{index}.png")
+    return root
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command gave: exit code, stdout, stderr."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def eyespot(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., Answer]:
+    """The command line in this process: eyespot("train", "digits") -> Answer."""
+    from eyespot.cli import main
+
+    def run(*args: object) -> Answer:
+        monkeypatch.setattr(sys, "argv", ["eyespot", *map(str, args)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        out, err = capsys.readouterr()
+        code = ended.value.code
+        return Answer(code if isinstance(code, int) else 0, out, err)
+
+    return run
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A trained run, the folder of pictures that it was trained on and what training returned."""
+
+    data: Path
+    run: Path
+    trained: object
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """Two classes, 60 pictures, two epochs, with its report."""
+    import eyespot
+
+    root = tmp_path_factory.mktemp("trained")
+    data = write_pictures(root / "halves")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "sched_getaffinity", lambda _: {0})
+        result = eyespot.train(data, settings=TINY, out=root / "run")
+    return Trained(data, root / "run", result)
+
+
+@pytest.fixture
+def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trains on one core, and without the two seconds that a page of charts takes."""
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})  # two threads that wait cost more
+    monkeypatch.setattr("eyespot.line.report", lambda run: run.report.write_text("a page"))
