@@ -24,7 +24,7 @@ from eyespot.models.file import (
     KEY,
     ModelCard,
     Score,
-    _checksum,
+    checksum,
     read_card,
     read_model,
     write_model,
@@ -87,12 +87,11 @@ def with_card(path: Path, change: Callable[[dict[str, Any]], object]) -> Path:
     card, weights = read_model(path)
     fields = json.loads(json.dumps(card.model_dump()))
     change(fields)
-    return rewritten(path, json.dumps(fields), weights)
+    return rewritten(path, json.dumps({CHECKSUM: checksum(fields, weights), **fields}), weights)
 
 
 def rewritten(path: Path, text: str, weights: dict[str, Array]) -> Path:
-    metadata = {KEY: text, CHECKSUM: _checksum(text, weights)}
-    path.write_bytes(safetensors.numpy.save(weights, metadata))
+    path.write_bytes(safetensors.numpy.save(weights, {KEY: text}))
     return path
 
 
@@ -114,9 +113,10 @@ def test_a_saved_model_comes_back_whole(path: Path) -> None:
 
 
 def test_saving_twice_writes_the_same_bytes(path: Path, tmp_path: Path) -> None:
-    load(path).save(tmp_path / "again")
+    for _ in range(8):
+        load(path).save(tmp_path / "again")
 
-    assert (tmp_path / "again").read_bytes() == path.read_bytes()
+        assert (tmp_path / "again").read_bytes() == path.read_bytes()
 
 
 def test_a_run_folder_stands_for_its_model(path: Path) -> None:
@@ -504,7 +504,7 @@ def test_a_card_that_is_no_json_object_is_refused(path: Path, text: str, sentenc
     assert refusal(rewritten(path, text, weights)).startswith(sentence)
 
 
-@pytest.mark.parametrize("metadata", [[], "text", None, {KEY: 5, CHECKSUM: "x"}, {KEY: "{}"}])
+@pytest.mark.parametrize("metadata", [[], "text", None, {KEY: 5}, {KEY: [1]}, {"x": "{}"}])
 def test_a_header_with_other_things_in_it_is_refused(path: Path, metadata: object) -> None:
     set_header(path, put("__metadata__", value=metadata))
 

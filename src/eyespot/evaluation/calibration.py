@@ -26,8 +26,8 @@ def fit_temperature(predictions: Predictions) -> float:
         scaled = log_probs_NK / np.exp(log_temperature)
         scaled -= scaled.max(axis=1, keepdims=True)
         normaliser = np.log(np.exp(scaled).sum(axis=1))
-        own_loss = float((normaliser - (targets_NK * scaled).sum(axis=1)).mean())
-        return own_loss + log_temperature**2 / (2 * num)
+        own_loss = (normaliser - (targets_NK * scaled).sum(axis=1)).mean()
+        return float(own_loss + log_temperature**2 / (2 * num))
 
     # The own loss is convex in 1 / T, so a search by thirds finds its one minimum.
     low, high = np.log(0.05), np.log(20.0)

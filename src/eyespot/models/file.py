@@ -1,6 +1,6 @@
 """The model file: safetensors with one JSON in its header. Nothing in it is ever executed.
 
-The JSON (`ModelCard`) says everything that predicting needs; a SHA-256 beside it covers the card
+The JSON (`ModelCard`) says everything that predicting needs; a SHA-256 in it covers the rest of it
 and the weights. A foreign or broken file is refused with a ModelError before memory is taken for
 it.
 """
@@ -78,9 +78,10 @@ def write_model(path: Path, card: ModelCard, weights: Mapping[str, Array]) -> No
     """
     # Python's JSON, because a class name that is not Unicode, from a folder's name, has an escape
     # in it and none in pydantic's.
-    text = json.dumps(card.model_dump())
-    metadata = {KEY: text, CHECKSUM: _checksum(text, weights)}
-    data = safetensors.numpy.save(dict(weights), metadata)
+    fields = card.model_dump()
+    # One key, because safetensors writes several in any order: equal models make equal files.
+    text = json.dumps({CHECKSUM: checksum(fields, weights), **fields})
+    data = safetensors.numpy.save(dict(weights), {KEY: text})
     if struct.unpack_from("<Q", data)[0] > MAX_HEADER:
         raise DataError(f"{path}: the names of {len(card.classes):,} classes are too long to keep")
     write_bytes(path, data)
@@ -88,14 +89,15 @@ def write_model(path: Path, card: ModelCard, weights: Mapping[str, Array]) -> No
 
 def read_model(path: Path) -> tuple[ModelCard, dict[str, Array]]:
     """The card and the weights. Raises ModelError, with the reason, for an unsound file."""
-    text, checksum = _metadata(path)
-    card = _card(path, text)
+    fields = _fields(path)
+    claimed = fields.pop(CHECKSUM, None)
+    card = _card(path, fields)
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             weights = {name: file.get_tensor(name) for name in file.keys()}
     except Exception as error:  # the library raises its own, undocumented kinds
         raise ModelError(f"{path} is damaged ({error}); train again or copy it again") from error
-    if _checksum(text, weights) != checksum:
+    if checksum(fields, weights) != claimed:
         raise ModelError(
             f"{path} is damaged (its checksum is another); train again or copy it again"
         )
@@ -117,16 +119,25 @@ def read_forms(path: Path) -> dict[str, Form]:
 
 def read_card(path: Path) -> ModelCard:
     """The card alone, from the header; the weights are not read. Raises ModelError."""
-    return _card(path, _metadata(path)[0])
+    fields = _fields(path)
+    fields.pop(CHECKSUM, None)
+    return _card(path, fields)
 
 
-def _card(path: Path, text: str) -> ModelCard:
+def checksum(fields: Mapping[str, Any], weights: Mapping[str, Array]) -> str:
+    """SHA-256 of the card's fields and of every tensor with its name, shape and type."""
+    digest = hashlib.sha256(json.dumps(fields).encode())
+    for name in sorted(weights):
+        array = np.ascontiguousarray(weights[name])
+        digest.update(f"\0{name}\0{array.shape}\0{array.dtype}\0".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def _card(path: Path, fields: Mapping[str, Any]) -> ModelCard:
+    if fields.get("format") != FORMAT:
+        raise ModelError(_other_format(path, fields.get("format")))
     try:
-        fields = json.loads(text)
-        if not isinstance(fields, dict):
-            raise ModelError(f"{path} is damaged (its card is not an object)")
-        if fields.get("format") != FORMAT:
-            raise ModelError(_other_format(path, fields.get("format")))
         card = ModelCard.model_validate(_tuples(fields))
     except ValidationError as error:
         first = error.errors()[0]
@@ -134,8 +145,8 @@ def _card(path: Path, text: str) -> ModelCard:
         raise ModelError(
             f"{path}: its '{where}' does not do: {first['msg']}; train again"
         ) from error
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"{path} is damaged (its card is not JSON: {error})") from error
+    except RecursionError as error:
+        raise ModelError(f"{path} is damaged (its card is nested too deeply)") from error
     shape = card.preparation
     if not len(shape.mean) == len(shape.std) == shape.channels:
         raise ModelError(
@@ -162,18 +173,8 @@ def _other_format(path: Path, number: object) -> str:
     return f"{path} has no format number that eyespot knows; train again"
 
 
-def _checksum(text: str, weights: Mapping[str, Array]) -> str:
-    """SHA-256 of the card and of every tensor with its name, shape and type."""
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass"))
-    for name in sorted(weights):
-        array = np.ascontiguousarray(weights[name])
-        digest.update(f"\0{name}\0{array.shape}\0{array.dtype}\0".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
-
-
-def _metadata(path: Path) -> tuple[str, str]:
-    """The card's text and the checksum, from a header read by hand: no size in it is trusted."""
+def _fields(path: Path) -> dict[str, Any]:
+    """The JSON in a header that is read by hand: no size in it is trusted."""
     head, size, text = _header(path)
     if not head:
         raise ModelError(f"{path} is empty (0 bytes); train again or copy it again")
@@ -186,17 +187,21 @@ def _metadata(path: Path) -> tuple[str, str]:
                 )
         raise ModelError(f"{path} is not a safetensors file; use one written by eyespot train")
     try:
-        metadata = json.loads(text)["__metadata__"]
-        card, checksum = metadata[KEY], metadata[CHECKSUM]
+        card = json.loads(text)["__metadata__"][KEY]
     except (KeyError, TypeError) as error:
         raise ModelError(
             f"{path} holds weights but was not written by eyespot (no '{KEY}' in its header)"
         ) from error
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is damaged (its header is not JSON: {error})") from error
-    if not isinstance(card, str) or not isinstance(checksum, str):
-        raise ModelError(f"{path} is damaged (its card is not a text)")
-    return card, checksum
+    try:
+        fields = json.loads(card)
+        json.dumps(fields)  # what is nested too deeply for this is caught here, once for all
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ModelError(f"{path} is damaged (its card is not JSON: {error})") from error
+    if not isinstance(fields, dict):
+        raise ModelError(f"{path} is damaged (its card is not an object)")
+    return fields
 
 
 def _header(path: Path) -> tuple[bytes, int, bytes]:
