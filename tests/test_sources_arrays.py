@@ -110,10 +110,6 @@ def test_arrays_that_are_no_images_get_a_sentence(images, sentence):
         ([0], "arrays holds 1 label for 2 images; give one label for each image"),
         ([[0, 1], [1, 0]], "labels has the shape (2, 2); give one label for each image"),
         ([0.5, 1], "labels is of the type float64; labels are whole numbers or strings"),
-        (
-            [3, 3],
-            "arrays holds one class only ('3', 2 images); a classifier needs two classes or more",
-        ),
     ],
 )
 def test_labels_that_do_not_fit_get_a_sentence(labels, sentence):

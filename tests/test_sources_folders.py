@@ -167,10 +167,6 @@ def test_classes_that_look_alike_are_named_not_merged(tmp_path):
         ([], "{} holds no images that eyespot knows; " + FORMS),
         (["a/1.heic"], "{} holds no images that eyespot knows, only others ('a/1.heic'); " + FORMS),
         (["1.png"], "{} holds 1 image but no class folders and no labels table; " + FORMS),
-        (
-            ["cat/1.png", "cat/2.png"],
-            "pets holds one class only ('cat', 2 images); a classifier needs two classes or more",
-        ),
     ],
 )
 def test_a_folder_without_classes_gets_a_sentence(tmp_path, names, sentence):

@@ -210,7 +210,8 @@ class Run:
         # A damaged zip raises nearly anything: zlib.error, NotImplementedError, RuntimeError, ...
         except Exception as error:
             raise DataError(
-                f"{self.path} is not a finished run: {self.predictions.name}: {error}"
+                f"{self.path} is not a finished run: {self.predictions.name} cannot be "
+                f"read ({getattr(error, 'strerror', None) or error})"
             ) from error
 
     def read_json(self, path: Path) -> Any:

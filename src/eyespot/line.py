@@ -15,7 +15,7 @@ from eyespot.data.keeping import judged_parts, read_split, write_split
 from eyespot.data.loading import Loaded, load_images
 from eyespot.data.renumbering import renumbered
 from eyespot.data.sources.recognition import Source as Readable
-from eyespot.data.splits import Split, split
+from eyespot.data.splits import Split, check_classes, split
 from eyespot.data.summary import described, sentences, summarised
 from eyespot.data.survey import survey
 from eyespot.errors import DataError, MissingExtra
@@ -118,6 +118,7 @@ def train(
     chosen = read_recipe(recipe, settings)
 
     dataset = _read(source, columns, tell)
+    check_classes(dataset)
     with _run_folder(out, dataset) as run:
         looks = survey(dataset)
         chosen = fitted_to_images(chosen, looks)

@@ -98,6 +98,30 @@ def _twin(names: Sequence[str]) -> str | None:
     return next(name for name, num in Counter(names).items() if num > 1)
 
 
+@dataclass(frozen=True, kw_only=True)
+class ImageFacts:
+    """What a look at one image found. error: why it cannot be decoded; the rest is then empty.
+
+    mode: how the file stores it, in Pillow's words (L, RGB, CMYK, I;16, ...). num_bytes: of the
+    file. brightness, contrast, sharpness, saturation: in [0, 1], see data/measurement.py.
+    digest: equal for equal pixels. fingerprint: 64 bits, alike for pictures that look alike.
+    """
+
+    name: str
+    width: int
+    height: int
+    mode: str
+    num_bytes: int
+    brightness: float
+    contrast: float
+    sharpness: float
+    saturation: float
+    digest: bytes
+    fingerprint: int
+    remarks: tuple[str, ...] = ()
+    error: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Pictures:
     """Images without labels, as `predict` takes them: N names and N undecoded images."""
@@ -128,7 +152,11 @@ class Preparation(BaseModel):
 
 @dataclass(frozen=True, kw_only=True)
 class Epoch:
-    """What one pass over the training part gave. Losses in nats, accuracies in [0, 1]."""
+    """What one pass over the training part gave. Losses in nats, accuracies in [0, 1].
+
+    The training numbers are of augmented views, while the net learns; the validation numbers are
+    of the pictures as they are, afterwards.
+    """
 
     epoch: int
     train_loss: float

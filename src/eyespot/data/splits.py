@@ -59,6 +59,7 @@ def split(
             f"valid = {valid} and test = {test} leave nothing to train on; "
             "give two numbers from 0 that add up to less than 1"
         )
+    check_classes(dataset)
     if digests is None:
         digests = pixel_digests(dataset)
     given = dataset.parts or (None,) * len(dataset)
@@ -81,6 +82,15 @@ def split(
         how=_how(given, parts),
         issues=(*_thin_classes(dataset, parts), *_twins(dataset, parts, digests)),
     )
+
+
+def check_classes(dataset: Dataset) -> None:
+    """Raises DataError for a set with images of one class only."""
+    if len(set(dataset.labels.tolist())) == 1:
+        raise DataError(
+            f"{dataset.name} holds one class only ('{dataset.classes[dataset.labels[0]]}', "
+            f"{count(len(dataset), 'image')}); a classifier needs two classes or more"
+        )
 
 
 def _with_twins(given: Sequence[Part | None], digests: Sequence[bytes]) -> list[Part | None]:

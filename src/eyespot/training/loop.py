@@ -74,18 +74,18 @@ def fit(
         started = time.perf_counter()
         net.train()
         order = torch.randperm(len(train), generator=stream(recipe.seed, "order", epoch))
-        loss_sum, num_right, rate = torch.zeros(2, dtype=torch.float64), 0, 0.0
+        loss_sum, num_right, rate = 0.0, 0, 0.0
         for number, indices in enumerate(torch.tensor_split(order, num_batches)):
             step = (epoch - 1) * num_batches + number
             rate = recipe.rate * one_cycle(step, num_steps)
             for group in optimizer.param_groups:
                 group["lr"] = rate
             loss, right = _step(net, train, indices, optimizer, recipe, world, step)
-            loss_sum[0] += loss * len(indices)
+            loss_sum += loss * len(indices)
             num_right += right
         net.eval()
         valid_loss, valid_accuracy = measure(net, valid, world)
-        losses = (float(loss_sum[0]), valid_loss if len(valid) else 0.0)
+        losses = (loss_sum, valid_loss if len(valid) else 0.0)
         if not all(map(math.isfinite, losses)) or not _finite(net):
             raise EyespotError(
                 f"the loss or a weight is not a finite number in epoch {epoch}; "
@@ -93,7 +93,7 @@ def fit(
             )
         yield Epoch(
             epoch=epoch,
-            train_loss=float(loss_sum[0]) / len(train),
+            train_loss=loss_sum / len(train),
             train_accuracy=num_right / len(train),
             valid_loss=valid_loss,
             valid_accuracy=valid_accuracy,
@@ -111,7 +111,10 @@ def _step(
     world: World,
     step: int,
 ) -> tuple[float, int]:
-    """One step on these images: the mean loss before it and how many were right."""
+    """One step on these images: their mean loss before it, and how many were right.
+
+    The loss is told without label smoothing, so that it compares to the validation part's.
+    """
     x_BCHW = augment(train.batch(indices), recipe, generator=stream(recipe.seed, "views", step))
     labels_B = train.labels[indices]
     with _precision(world):
@@ -120,7 +123,8 @@ def _step(
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
-    return loss.item(), int((logits_BK.argmax(1) == labels_B).sum())
+    told = F.cross_entropy(logits_BK.detach(), labels_B)
+    return told.item(), int((logits_BK.argmax(1) == labels_B).sum())
 
 
 @torch.no_grad()

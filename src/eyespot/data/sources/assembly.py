@@ -149,15 +149,10 @@ def shortened(words: Sequence[str], *, most: int = 8) -> str:
 def checked(dataset: Dataset) -> Dataset:
     """The data set as it is handed out: parts only where there are two, twin classes noted.
 
-    Raises DataError when there is no image or only one class.
+    Raises DataError when there is no image.
     """
     if not len(dataset):
         raise DataError(f"{dataset.name} holds no labelled image; {FORMS}")
-    if len(set(dataset.labels.tolist())) < 2:
-        raise DataError(
-            f"{dataset.name} holds one class only ('{dataset.classes[dataset.labels[0]]}', "
-            f"{count(len(dataset), 'image')}); a classifier needs two classes or more"
-        )
     parts = dataset.parts
     if parts is not None and len(set(parts)) < 2:
         parts = None
