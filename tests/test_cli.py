@@ -1,3 +1,4 @@
+import contextlib
 import io
 import json
 import os
@@ -43,12 +44,13 @@ def here(tmp_path, monkeypatch):
 
 
 def started(*args, env=None, **options):
-    """The command line in a process of its own."""
+    """The command line in a process of its own, which Ctrl-C can reach."""
     return subprocess.Popen(
         [sys.executable, "-m", "eyespot", *map(str, args)],
         env={**os.environ, "PYTHONPATH": str(Path(eyespot.__file__).parents[1]), **(env or {})},
         stdout=options.pop("stdout", subprocess.PIPE),
         stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         **options,
     )
 
@@ -319,11 +321,6 @@ REFUSED_DATA = {
     "an empty folder": ({"d/.hidden": b""}, "d", f"d holds no images that eyespot knows; {FORMS}"),
     "a text file": ({"a.txt": b"hello"}, "a.txt", f"a.txt is nothing that eyespot knows; {FORMS}"),
     "one image": ({"a.png": 9}, "a.png", f"a.png is one image; {FORMS}"),
-    "one class": (
-        {"d/cat/1.png": 1, "d/cat/2.png": 2},
-        "d",
-        "d holds one class only ('cat', 2 images); a classifier needs two classes or more",
-    ),
     "a pickle": (
         {"a.pkl": b"\x80\x04K\x01."},
         "a.pkl",
@@ -345,7 +342,11 @@ REFUSED_DATA = {
         "d/t.csv",
         None,
     ),
-    "a table without labels": ({"t.csv": b"image,size\na.png,9\n", "a.png": 9}, "t.csv", None),
+    "a table without labels": (
+        {"t.csv": b"image,width,height\na.png,9,9\n", "a.png": 9},
+        "t.csv",
+        None,
+    ),
     "no image that can be read": (
         {"d/x/1.png": b"", "d/y/2.png": b"<html>"},
         "d",
@@ -370,6 +371,17 @@ class TestErrors:
         if sentence and not (verb == "evaluate" and "looked at" in sentence):
             assert answer.err == f"eyespot: {sentence}\n"
         assert not list(here.glob("runs/*"))
+
+    def test_one_class_is_nothing_to_train_on(self, eyespot, here):
+        folder_of(here, {"d/cat/1.png": 1, "d/cat/2.png": 2})
+
+        answer = eyespot("train", "d")
+
+        assert (answer.code, answer.err) == (
+            3,
+            "eyespot: d holds one class only ('cat', 2 images); "
+            "a classifier needs two classes or more\n",
+        )
 
     @pytest.mark.parametrize(
         ("source", "sentence"),
@@ -534,6 +546,9 @@ class TestInterrupted:
         """After the first epoch this process gets the signal, or the loop raises the error."""
         from eyespot.training import loop
 
+        # A shell starts what it puts into the background with Ctrl-C ignored.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+
         def arrange(cause):
             real = loop.fit
 
@@ -547,7 +562,8 @@ class TestInterrupted:
 
             monkeypatch.setattr(loop, "fit", fit)
 
-        return arrange
+        yield arrange
+        signal.signal(signal.SIGINT, before)
 
     @pytest.mark.parametrize(
         ("cause", "code", "sentence"),
@@ -673,8 +689,12 @@ class TestTalk:
                 progress.image(16, 32)
                 progress.epoch(EPOCH, 2)
                 raise KeyboardInterrupt
-        shown = os.read(reader, 65536).decode()
+        written = b""
+        with contextlib.suppress(OSError):  # the end of a terminal whose writer has gone
+            while piece := os.read(reader, 65536):
+                written += piece
         os.close(reader)
+        shown = written.decode()
 
         for words in ("downloading [red]images.gz", "reading images", "training", "epoch 1/2"):
             assert words in shown

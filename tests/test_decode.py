@@ -129,10 +129,10 @@ def test_a_cut_off_picture_of_a_newer_format_is_refused(kind: str) -> None:
 @pytest.mark.parametrize(
     ("width", "height", "text"),
     [
-        (8001, 8000, "8001 x 8000 pixels; at most 64,000,000 pixels are decoded"),
-        (10_000, 10_000, "10000 x 10000 pixels; at most 64,000,000 pixels are decoded"),
-        (15_000, 15_000, "more than 64,000,000 pixels"),
-        (2**31 - 1, 2**31 - 1, "more than 64,000,000 pixels"),
+        (7101, 7100, "7101 x 7100 pixels; at most 50,000,000 pixels are decoded"),
+        (10_000, 10_000, "10000 x 10000 pixels; at most 50,000,000 pixels are decoded"),
+        (15_000, 15_000, "more than 50,000,000 pixels"),
+        (2**31 - 1, 2**31 - 1, "more than 50,000,000 pixels"),
     ],
 )
 @pytest.mark.parametrize("function", [open_image, image_size])
@@ -153,6 +153,7 @@ def test_a_bomb_in_a_text_chunk_is_refused() -> None:
     assert reason(bomb).startswith("is damaged (Decompressed data too large")
 
 
+@pytest.mark.skipif(not os.path.exists("/proc/self/status"), reason="needs Linux's /proc")
 def test_bombs_need_less_than_500_MB() -> None:
     """One fresh process refuses a header of every format and a text chunk."""
     text = b"comment\0\0" + zlib.compress(bytes(200 * 2**20), 9)
@@ -172,12 +173,14 @@ def test_bombs_need_less_than_500_MB() -> None:
         b"P6 15000 15000 255\n",
     ]
     script = (
-        "import pickle, resource, sys\n"
+        "import pickle, re, sys\n"
         "from eyespot.errors import ImageError\n"
         "from eyespot.images.decode import open_images\n"
         "opened = list(open_images(pickle.load(sys.stdin.buffer)))\n"
         "assert all(isinstance(o, ImageError) for o in opened), opened\n"
-        "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)\n"
+        # getrusage would count the memory of the test process that started this one.
+        "peak = re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())\n"
+        "print(int(peak[1]) // 1024)\n"
     )
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, input=pickle.dumps(bombs), capture_output=True)

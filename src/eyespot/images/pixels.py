@@ -20,7 +20,7 @@ from PIL import Image
 from eyespot.errors import ImageError
 from eyespot.values import Array
 
-MAX_PIXELS = 64_000_000
+MAX_PIXELS = 50_000_000
 
 _ORIENTATION_TAG = 0x0112
 
