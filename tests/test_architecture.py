@@ -13,7 +13,7 @@ import eyespot
 SOURCE = Path(eyespot.__file__).parent
 ORDER = (
     "errors, values, files < images < data < nets < training < models < evaluation < reports "
-    "< exports < line < serving, cluster < cli"
+    "< exports < line < copies < serving, cluster < cli"
 )
 RANKS = {
     name.strip(): rank for rank, group in enumerate(ORDER.split("<")) for name in group.split(",")

@@ -88,7 +88,7 @@ def test_columns_that_are_not_there_get_a_sentence(tmp_path):
     assert str(caught.value) == f"{path} has no column 'picture'; did you mean 'pictures'?"
     with pytest.raises(UsageError) as caught:
         read(path, columns={"images": "picture"})
-    assert str(caught.value) == "--columns knows image, label and part, not 'images'"
+    assert str(caught.value) == "--columns knows image, label, part and group, not 'images'"
 
 
 def test_columns_are_refused_where_no_table_is(tmp_path):

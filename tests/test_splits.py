@@ -2,13 +2,23 @@ import random
 import time
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import eyespot
+from conftest import TINY, write_pictures
+from eyespot.data.grouping import arranged
+from eyespot.data.keeping import named_split, write_split
+from eyespot.data.loading import Loaded, load_digests
 from eyespot.data.splits import Split, split
 from eyespot.errors import DataError, UsageError
+from eyespot.files import read_table
+from eyespot.line import plan, train
 from eyespot.values import Dataset, Part
 
 
@@ -342,3 +352,374 @@ def test_a_million_images_are_split_in_ten_seconds():
 
     assert sizes(parts) == {"train": 700_000, "valid": 100_000, "test": 200_000}
     assert time.perf_counter() - started < 10
+
+
+# Groups
+
+
+def grouped(labels: Sequence[int], groups: Sequence[str], **options) -> Dataset:
+    return replace(dataset(labels, **options), groups=tuple(groups))
+
+
+def parts_of_groups(data: Dataset, parts: Split) -> dict[str, set[Part]]:
+    found: dict[str, set[Part]] = {}
+    for group, part in zip(data.groups or (), parts.parts, strict=True):
+        found.setdefault(group, set()).add(part)
+    return found
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_a_group_lies_in_one_part_and_equal_groups_meet_the_shares_to_the_image(seed):
+    """20 writers who wrote each of 5 characters once."""
+    labels, groups = [c for _ in range(20) for c in range(5)], [f"w{w}" for w in range(20)] * 5
+    data = grouped(labels, sorted(groups))
+
+    parts = split(data, seed=seed, digests=digests(range(100)))
+
+    assert all(len(found) == 1 for found in parts_of_groups(data, parts).values())
+    counts = parts.counts(data.labels, 5)
+    assert (counts["train"], counts["valid"], counts["test"]) == ([14] * 5, [2] * 5, [4] * 5)
+    assert parts.how == "70 train, 10 valid, 20 test (stratified, 20 groups kept together)"
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 12)), min_size=12, max_size=120),
+    st.integers(0, 100),
+)
+@settings(deadline=None, max_examples=150)
+def test_groups_of_any_kind_stay_whole_and_every_class_that_can_be_learnt_is(pairs, seed):
+    labels, groups = zip(*pairs, strict=True)
+    if len(set(labels)) < 2:
+        return
+    data = grouped(labels, [f"g{group}" for group in groups], num_classes=5)
+
+    parts = split(data, seed=seed, digests=digests(range(len(labels))))
+
+    assert all(len(found) == 1 for found in parts_of_groups(data, parts).values())
+    counts = parts.counts(data.labels, 5)
+    assert all(counts["train"][label] for label in set(labels))
+    again = split(data, seed=seed, digests=digests(range(len(labels))))
+    assert again == parts
+
+
+def test_a_group_and_equal_pictures_are_joined_by_however_many_steps():
+    data = grouped([0, 1] * 20, ["a", "a", "b", "b", *(f"g{i}" for i in range(36))])
+    keys: list[object] = [0, "same", "same", 3, *range(4, 40)]
+
+    for seed in range(20):
+        assert len(set(split(data, seed=seed, digests=digests(keys)).parts[:4])) == 1
+
+
+def test_what_large_groups_allow_is_said():
+    data = grouped([0] * 40 + [1] * 40, [f"w{index // 20}" for index in range(80)])
+
+    parts = split(data, valid=0, digests=digests(range(80)))
+
+    assert sizes(parts) == {"train": 80}
+    assert parts.how == (
+        "80 train, 0 valid, 0 test (stratified, 4 groups kept together); "
+        "test: 0 of 16 wished for, at worst 0 of 8 of class 'c0'"
+    )
+    assert [issue.detail for issue in parts.issues] == []
+
+
+def test_a_group_somewhat_larger_than_the_share_is_taken_if_that_is_nearer():
+    data = grouped([0] * 50 + [1] * 50, [f"w{index // 10}" for index in range(100)])
+
+    parts = split(data, valid=0, test=0.13, digests=digests(range(100)))
+
+    assert parts.counts(data.labels, 2)["test"] == [10, 10]
+    assert "test: 20 of 12 wished for, at worst 10 of 6 of class 'c0'" in parts.how
+
+
+def test_parts_of_the_sets_own_that_tear_a_group_are_named():
+    given: list[Part | None] = ["train", "test", "train", "train"] * 5
+    data = grouped([0, 1] * 10, ["w", "w", "x", "y"] * 5, parts=given)
+
+    found = [i for i in split(data, digests=digests(range(20))).issues if i.kind == "torn-group"]
+
+    assert [(issue.name, issue.detail) for issue in found] == [
+        ("000001.png", "of the group 'w', as 000000.png of the training part")
+    ]
+
+
+def test_a_free_image_follows_its_group_into_the_test_part():
+    data = grouped([0, 1] * 10, ["w", "w", *map(str, range(18))], parts=["test"] + [None] * 19)
+
+    parts = split(data, valid=0, digests=digests(range(20)))
+
+    assert parts.parts[:2] == ("test", "test")
+    assert set(parts.parts[2:]) == {"train"}
+
+
+# What the groups are
+
+
+def test_a_regular_expression_says_the_group():
+    data = dataset([0, 1] * 2, names=["a-1.png", "b-1.png", "a-2.png", "photo.png"])
+
+    made = arranged(data, group=r"-(\d+)\.")
+
+    assert made.groups == ("1", "1", "2", "photo.png, alone")
+    assert [(issue.kind, issue.detail) for issue in made.issues] == [
+        (
+            "no-group",
+            "group = '-(\\d+)\\.' says nothing about 1 image of 4; each is a group of its own",
+        )
+    ]
+
+
+def test_a_column_says_the_group_and_joins_the_groups_that_are_there():
+    data = replace(dataset([0, 1, 0, 1]), columns={"writer": ("x", "x", "y", "")})
+
+    assert arranged(data, group="writer").groups == ("x", "x", "y", "000003.png, alone")
+    tied = replace(data, groups=("a", "b", "b", "c"))
+    assert arranged(tied, group="writer").groups == (*["000000.png"] * 3, "000003.png")
+
+
+@pytest.mark.parametrize(
+    ("wish", "sentence"),
+    [
+        ("writr", "; did you mean 'writer'?"),
+        ("(a)(b)", ""),
+        ("(", ""),
+    ],
+)
+def test_a_group_that_is_neither_gets_a_sentence(wish, sentence):
+    data = replace(dataset([0, 1]), columns={"writer": ("x", "y")})
+
+    with pytest.raises(UsageError) as error:
+        arranged(data, group=wish)
+
+    assert str(error.value) == (
+        f"group = '{wish}' is neither a column of pets (writer) nor a regular expression with one "
+        f"group, such as '-(\\d+)\\.'{sentence}"
+    )
+
+
+def test_a_group_that_fits_no_name_is_refused():
+    with pytest.raises(UsageError) as error:
+        arranged(dataset([0, 1]), group="(writer)")
+
+    assert str(error.value) == "group = '(writer)' says nothing about any image of pets"
+
+
+def test_a_column_says_the_parts_and_stratified_forgets_them():
+    data = dataset([0, 1, 0], parts=["train", "test", "test"])
+    data = replace(data, columns={"fold": ("Test", "train", "")})
+
+    assert arranged(data).parts == ("train", "test", "test")
+    assert arranged(data, split="stratified").parts is None
+    assert arranged(data, split="fold").parts == ("test", "train", None)
+    with pytest.raises(UsageError, match="split = 'fild' is neither .*; did you mean 'fold'\\?"):
+        arranged(data, split="fild")
+    with pytest.raises(DataError, match="the column 'fold' says '3' of 000001.png; a part is"):
+        arranged(replace(data, columns={"fold": ("train", "3", "")}), split="fold")
+
+
+def test_english_characters_are_split_by_writer():
+    """The writer is in the name; 55 writers wrote 62 characters each."""
+    data = arranged(english(), group=r"-(\d+)\.")
+
+    parts = split(data, digests=digests(data.names))
+
+    assert parts.how == "2,356 train, 372 valid, 682 test (stratified, 55 groups kept together)"
+    assert all(len(found) == 1 for found in parts_of_groups(data, parts).values())
+
+
+def english() -> Dataset:
+    folder = Path(__file__).parents[2] / "shared" / "data" / "english-characters"
+    if not folder.exists():
+        pytest.skip("shared/data/english-characters is not there")
+    return eyespot.read(folder)
+
+
+# A number per class
+
+
+def test_a_number_per_class_is_met_to_the_image():
+    data = dataset([0] * 100 + [1] * 40 + [2] * 13)
+
+    parts = split(data, per_class={"test": 10, "valid": 2}, digests=digests(range(153)))
+    counts = parts.counts(data.labels, 3)
+
+    assert (counts["test"], counts["valid"]) == ([10, 10, 10], [2, 2, 2])
+    assert parts.how == "117 train, 6 valid, 30 test (stratified)"
+
+
+def test_a_class_too_small_for_the_number_is_named():
+    data = dataset([0] * 100 + [1] * 12 + [2] * 10)
+
+    with pytest.raises(DataError) as error:
+        split(data, per_class={"test": 10, "valid": 2}, digests=digests(range(122)))
+
+    assert str(error.value) == (
+        "pets: class 'c2' has 10 images (and 1 more are too small), and test_per_class = 10 and "
+        "valid_per_class = 2 leave none to train on; ask for at most 9 in all"
+    )
+
+
+def test_a_number_for_a_part_that_the_set_has_is_refused():
+    data = dataset([0, 1] * 10, parts=["train"] * 10 + ["test"] * 10)
+
+    with pytest.raises(UsageError, match="pets has a test part of its own, and test_per_class = 2"):
+        split(data, per_class={"test": 2}, digests=digests(range(20)))
+
+
+# A split that is written down
+
+
+def loaded(data: Dataset) -> Loaded:
+    return load_digests(data)
+
+
+def test_a_split_is_read_back_by_names_in_any_order(tmp_path):
+    data = loaded(dataset([0, 1] * 20))
+    parts = split(data.dataset, seed=7).parts
+    write_split(tmp_path / "split.csv", data, parts)
+    header, *rows = (tmp_path / "split.csv").read_text().splitlines()
+    (tmp_path / "split.csv").write_text("\n".join([header, *reversed(rows)]))
+
+    again = named_split(tmp_path / "split.csv", data)
+
+    assert again.parts == parts
+    assert again.how == "28 train, 4 valid, 8 test (as split.csv says)"
+    assert again.issues == ()
+
+
+def table(path: Path, text: str) -> Path:
+    path.write_text(text)
+    return path
+
+
+def test_images_that_a_split_lacks_are_counted(tmp_path):
+    path = table(tmp_path / "s.csv", "name,part\n000000.png,train\nold.png,test\nx.png,test\n")
+
+    with pytest.raises(DataError) as error:
+        named_split(path, loaded(dataset([0, 1, 0])))
+
+    assert str(error.value) == (
+        f"{path} knows 1 of 3 images of pets: 2 images, for instance 000001.png, are not in it, "
+        "and 2 images, for instance old.png, are not in the set; "
+        "add the rows, or make the split anew with eyespot split"
+    )
+
+
+def test_names_that_have_gone_and_labels_that_have_changed_are_told(tmp_path):
+    text = "name,label,part\n000000.png,c1,train\n000001.png,c1,Test\n000002.png,c1,train\n"
+    path = table(tmp_path / "s.csv", text + "gone.png,c0,test\n")
+    data = loaded(dataset([0, 1, 1]))
+
+    found = named_split(path, data)
+
+    assert found.parts == ("train", "test", "train")
+    assert [(issue.kind, issue.detail) for issue in found.issues[:2]] == [
+        (
+            "split-unknown",
+            "1 image, for instance gone.png, is in s.csv and not in the set, or left out",
+        ),
+        (
+            "split-label",
+            "1 image, for instance 000000.png, is of another class in s.csv; "
+            "the set's own label counts",
+        ),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("name,label\na,b\n", "has name, label; a split has the columns name and part"),
+        ("name,part\na,fold 3\n", "says 'fold 3' of a; a part is train, valid or test"),
+        ("name,part\na,test\na,train\n", "puts a into two parts; leave one row"),
+    ],
+)
+def test_a_table_that_is_no_split_gets_a_sentence(tmp_path, text, sentence):
+    with pytest.raises(DataError) as error:
+        named_split(table(tmp_path / "s.csv", text), loaded(dataset([0, 1])))
+
+    assert str(error.value) == f"{tmp_path / 's.csv'} {sentence}"
+
+
+# Through the line
+
+
+def test_train_makes_the_split_that_plan_says_and_reads_it_back(tmp_path, no_report):
+    data = write_pictures(tmp_path / "halves")
+    wish = {"group": r"(\d+)\.png", "test_per_class": 5, "seed": 3}
+    made = plan(data, settings=wish)
+    write_split(tmp_path / "split.csv", made.loaded, made.split.parts)
+
+    first = train(data, settings=TINY | wish, out=tmp_path / "a")
+    second = train(data, settings=TINY, split=tmp_path / "split.csv", out=tmp_path / "b")
+
+    assert first.counts == made.counts == {"train": [22, 22], "valid": [3, 3], "test": [5, 5]}
+    tables = [read_table(run.run.split) for run in (first, second)]
+    assert tables[0] == tables[1] == read_table(tmp_path / "split.csv")
+    assert second.evaluation is not None
+    again = train(data, recipe=first.run.recipe, out=tmp_path / "c")
+    assert read_table(again.run.split) == tables[0]
+
+
+def test_a_table_keeps_its_columns_for_group_and_split(tmp_path):
+    write_pictures(tmp_path, num=4)
+    names = sorted(path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*.png"))
+    rows = [
+        f"{name},{name[:4]},w{index % 4},{'test' * (index % 4 == 0)}"
+        for index, name in enumerate(names)
+    ]
+    path = table(tmp_path / "t.csv", "\n".join(["image,label,writer,fold", *rows]))
+
+    data = eyespot.read(path)
+    assert data.columns["writer"] == ("w0", "w1", "w2", "w3") * 2
+    assert data.groups is None
+    assert eyespot.read(path, columns={"group": "writer"}).groups == ("w0", "w1", "w2", "w3") * 2
+    assert plan(path, settings={"split": "fold", "valid": 0}).split.indices("test") == [0, 4]
+    made = plan(path, settings={"group": "writer", "valid": 0, "test": 0.25})
+    assert [one % 4 for one in made.split.indices("test")] in [[n, n] for n in range(4)]
+
+
+def test_a_source_is_a_group_only_if_it_names_images_of_the_table(tmp_path):
+    write_pictures(tmp_path, num=2)
+    head = "image,label,source\nleft/0.png,l,{}\nleft/1.png,l,\nright/0.png,r,{}\nright/1.png,r,\n"
+
+    ours = table(tmp_path / "a.csv", head.format("left/1.png", "left/0.png"))
+    assert eyespot.read(ours).groups == ("left/1.png", "left/1.png", "left/1.png", "right/1.png")
+    web = table(tmp_path / "a.csv", head.format("web", "web"))
+    assert eyespot.read(web).groups is None
+
+
+def test_the_verb_writes_a_table_that_train_takes(eyespot, tmp_path, monkeypatch, no_report):
+    monkeypatch.chdir(tmp_path)
+    write_pictures(tmp_path / "halves")
+
+    answer = eyespot("split", "halves", "--set=test_per_class=3", "--seed=1")
+
+    assert answer.code == 0
+    assert [line.split() for line in answer.out.splitlines()] == [
+        ["class", "train", "valid", "test"],
+        ["left", "24", "3", "3"],
+        ["right", "24", "3", "3"],
+        ["all", "48", "6", "6"],
+    ]
+    assert answer.err.splitlines() == [
+        "split: 48 train, 6 valid, 6 test (stratified)",
+        "split.csv; next: eyespot train halves --split split.csv",
+    ]
+    settings = [f"--set={key}={value}" for key, value in TINY.items()]
+    trained = eyespot("train", "halves", "--split=split.csv", *settings)
+    assert "on 6 images" in trained.out
+    assert "split: 48 train, 6 valid, 6 test (as split.csv says); " in trained.err
+
+
+def test_a_class_too_small_ends_the_verb_with_a_sentence(eyespot, tmp_path):
+    data = write_pictures(tmp_path / "halves", num=4)
+
+    answer = eyespot("split", data, "--out", tmp_path / "s.csv", "--set=test_per_class=2000")
+
+    assert answer.code == 3
+    assert answer.err == (
+        "eyespot: halves: class 'left' has 4 images (and 1 more are too small), and "
+        "test_per_class = 2000 leave none to train on; ask for at most 3 in all\n"
+    )
+    assert not (tmp_path / "s.csv").exists()

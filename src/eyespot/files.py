@@ -116,7 +116,7 @@ def read_table(path: Path) -> list[dict[str, str]]:
         for row in filter(None, reader):
             if len(row) != len(header):
                 raise ValueError(f"{len(row)} cells under {len(header)} column names")
-            rows.append({key: _loud(cell) for key, cell in zip(header, row, strict=True)})
+            rows.append({key: unquoted(cell) for key, cell in zip(header, row, strict=True)})
     except (csv.Error, ValueError) as error:
         raise DataError(f"{path} line {reader.line_num}: {error}; mend the line") from error
     return rows
@@ -128,8 +128,8 @@ def _quiet(cell: str) -> str:
     return f"'{cell}" if cell.startswith(_LIVE) else cell
 
 
-def _loud(cell: str) -> str:
-    """The cell that `_quiet` was given. Raises ValueError for one that it cannot have made."""
+def unquoted(cell: str) -> str:
+    """What `table_text` was given for this cell. Raises ValueError for one it cannot have made."""
     if cell.startswith(_ESCAPED):
         try:
             return cell[len(_ESCAPED) :].encode().decode("unicode_escape")
@@ -248,7 +248,12 @@ def write_predictions(
 
 
 def new_run(out: Path | None, *, name: str, root: Path) -> Run:
-    """A fresh run folder: `out`, or the first free `root/<name>-<n>`.
+    """A fresh run folder, as `new_folder` makes it."""
+    return Run(new_folder(out, name=name, root=root, purpose="run"))
+
+
+def new_folder(out: Path | None, *, name: str, root: Path, purpose: str) -> Path:
+    """A fresh folder: `out`, or the first free `root/<name>-<n>`. purpose: a word for errors.
 
     Raises UsageError when `out` already holds something, ResourceError when it cannot be made.
     """
@@ -258,17 +263,17 @@ def new_run(out: Path | None, *, name: str, root: Path) -> Run:
                 raise ResourceError(f"{out} cannot be made: a file is in its place")
             if out.exists() and any(out.iterdir()):
                 raise UsageError(
-                    f"{out} is already there and not empty; name a new folder for the run"
+                    f"{out} is already there and not empty; name a new folder for the {purpose}"
                 )
             out.mkdir(parents=True, exist_ok=True)
-            return Run(out)
+            return out
         root.mkdir(parents=True, exist_ok=True)
         name = re.sub(r"[^\w.-]+", "-", name)[:80]  # a set made in Python may be called anything
         number = 1
         while True:
             try:
                 (root / f"{name}-{number}").mkdir()
-                return Run(root / f"{name}-{number}")
+                return root / f"{name}-{number}"
             except FileExistsError:
                 number += 1
     except OSError as error:

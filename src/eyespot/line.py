@@ -11,11 +11,15 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from eyespot.data import read
-from eyespot.data.keeping import judged_parts, read_split, write_split
-from eyespot.data.loading import Loaded, load_images
+from eyespot.data.grouping import arranged
+from eyespot.data.keeping import judged_parts, named_split, read_split, write_split
+from eyespot.data.faintness import faint_images
+from eyespot.data.loading import Loaded, load_digests, load_images
+from eyespot.data.reading import without_quarantined
 from eyespot.data.renumbering import renumbered
 from eyespot.data.sources.recognition import Source as Readable
-from eyespot.data.splits import Split, check_classes, split
+from eyespot.data.splits import Split, check_classes
+from eyespot.data.splits import split as divide
 from eyespot.data.summary import described, sentences, summarised
 from eyespot.data.survey import survey
 from eyespot.errors import DataError, MissingExtra
@@ -27,7 +31,7 @@ from eyespot.images.brightness import mean_and_deviation
 from eyespot.models.file import ModelCard, Score
 from eyespot.models.loading import load, model_path
 from eyespot.reports import report
-from eyespot.training.fitting import fitted_to_images, fitted_to_number
+from eyespot.training.fitting import fitted_to_images, fitted_to_number, imbalance
 from eyespot.training.history import best_epoch, write_history
 from eyespot.training.recipe import Recipe, read_recipe
 from eyespot.values import (
@@ -58,6 +62,8 @@ class Progress(Protocol):
 
     def image(self, done: int, num: int) -> None: ...
 
+    def copy(self, done: int, num: int) -> None: ...
+
     def epoch(self, epoch: Epoch, num: int) -> None: ...
 
 
@@ -69,6 +75,8 @@ class Silence:
     def download(self, file: str, done: int, size: int) -> None: ...
 
     def image(self, done: int, num: int) -> None: ...
+
+    def copy(self, done: int, num: int) -> None: ...
 
     def epoch(self, epoch: Epoch, num: int) -> None: ...
 
@@ -83,6 +91,22 @@ class Trained:
     counts: Mapping[Part, Sequence[int]]
     evaluation: Evaluation | None
     seconds: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Plan:
+    """Which image goes to which part. loaded: the readable images, without their pixels."""
+
+    recipe: Recipe
+    loaded: Loaded
+    split: Split
+    issues: tuple[Issue, ...]
+
+    @property
+    def counts(self) -> dict[Part, list[int]]:
+        """The number of images of each class, part by part."""
+        dataset = self.loaded.dataset
+        return self.split.counts(dataset.labels, len(dataset.classes))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -102,12 +126,15 @@ def train(
     recipe: str | Path | Recipe = "standard",
     settings: Mapping[str, object] | None = None,
     columns: Mapping[str, str] | None = None,
+    quarantine: str | Path | None = None,
+    split: str | Path | None = None,
     out: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Trained:
     """Trains a classifier on a pile of images and writes its run folder.
 
-    source: anything that `read` takes, or a Dataset. settings: recipe fields to replace. out: the
+    source: anything that `read` takes, or a Dataset. settings: recipe fields to replace. split: a
+    split.csv whose parts are to be taken as they are, whatever the recipe says of them. out: the
     run folder, `runs/<dataset>-<n>` if not given. The test part is looked at once, at the end.
     Raises EyespotError: UsageError, DataError, ResourceError or MissingExtra.
     """
@@ -117,18 +144,20 @@ def train(
     tell, started = progress or Silence(), time.perf_counter()
     chosen = read_recipe(recipe, settings)
 
-    dataset = _read(source, columns, tell)
-    check_classes(dataset)
+    dataset = _arranged(_read(source, columns, quarantine, tell), chosen)
     with _run_folder(out, dataset) as run:
         looks = survey(dataset)
+        mirrored_on_purpose = chosen.flip
         chosen = fitted_to_images(chosen, looks)
         tell.say(described(dataset, looks))
         loaded = _loaded(dataset, chosen, tell)
-        parts = _split(loaded, chosen)
-        chosen = fitted_to_number(chosen, parts.parts.count("train"))
+        parts = _split(loaded, chosen, split)
+        counts = parts.counts(loaded.dataset.labels, len(dataset.classes))
+        chosen = fitted_to_number(chosen, counts["train"])
         tell.say(f"split: {parts.how}; {_choice(chosen)}")
         issues = (*dataset.issues, *loaded.issues, *parts.issues)
-        for sentence in sentences(issues):
+        notes = [*_cautions(chosen, counts["train"], mirrored_on_purpose), *sentences(issues)]
+        for sentence in notes:
             tell.say(sentence)
         _write_plan(run, chosen, loaded, parts, issues)
 
@@ -143,7 +172,7 @@ def train(
             history=history,
             num_parameters=sum(weight.numel() for weight in model.net.parameters()),
             dataset=summarised(loaded, looks, parts),
-            notes=sentences(issues),
+            notes=notes,
             seconds=time.perf_counter() - started,
         )
         write_json(run.origin, asdict(origin))
@@ -152,10 +181,33 @@ def train(
         run=run,
         model=model,
         recipe=chosen,
-        counts=parts.counts(loaded.dataset.labels, len(dataset.classes)),
+        counts=counts,
         evaluation=evaluation,
         seconds=time.perf_counter() - started,
     )
+
+
+def plan(
+    source: Source,
+    *,
+    recipe: str | Path | Recipe = "standard",
+    settings: Mapping[str, object] | None = None,
+    columns: Mapping[str, str] | None = None,
+    quarantine: str | Path | None = None,
+    split: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Plan:
+    """The split that `train` with the same arguments makes, and nothing else of it.
+
+    Raises UsageError or DataError as `train` does.
+    """
+    tell = progress or Silence()
+    chosen = read_recipe(recipe, settings)
+    dataset = _arranged(_read(source, columns, quarantine, tell), chosen)
+    loaded = load_digests(dataset, on_image=lambda done: tell.image(done, len(dataset)))
+    parts = _split(loaded, chosen, split)
+    issues = (*dataset.issues, *loaded.issues, *parts.issues)
+    return Plan(recipe=chosen, loaded=loaded, split=parts, issues=issues)
 
 
 def evaluate(
@@ -164,6 +216,7 @@ def evaluate(
     *,
     part: Part | None = None,
     columns: Mapping[str, str] | None = None,
+    quarantine: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Judged:
     """How good a model is on labelled images that it was not trained on.
@@ -176,7 +229,7 @@ def evaluate(
     """
     tell = progress or Silence()
     judged, run = _model_and_run(model)
-    dataset = renumbered(_read(source, columns, tell), judged.classes)
+    dataset = renumbered(_read(source, columns, quarantine, tell), judged.classes)
     loaded = _loaded(dataset, judged.preparation, tell)
     parts, how = judged_parts(loaded, read_split(run) if run else None, part)
     indices = [index for index, own in enumerate(parts) if own == (part or "test")]
@@ -192,10 +245,15 @@ def evaluate(
     )
 
 
-def _read(source: Source, columns: Mapping[str, str] | None, tell: Progress) -> Dataset:
+def _read(
+    source: Source,
+    columns: Mapping[str, str] | None,
+    quarantine: str | Path | None,
+    tell: Progress,
+) -> Dataset:
     if isinstance(source, Dataset):
-        return source
-    return read(source, columns=columns, progress=tell.download)
+        return without_quarantined(source, quarantine)
+    return read(source, columns=columns, quarantine=quarantine, progress=tell.download)
 
 
 @contextlib.contextmanager
@@ -225,12 +283,26 @@ def _loaded(dataset: Dataset, shape: Recipe | Preparation, tell: Progress) -> Lo
     )
 
 
-def _split(loaded: Loaded, recipe: Recipe) -> Split:
-    return split(
+def _arranged(dataset: Dataset, recipe: Recipe) -> Dataset:
+    """The set with the groups and parts that the recipe wishes for."""
+    check_classes(dataset)
+    return arranged(dataset, group=recipe.group, split=recipe.split)
+
+
+def _split(loaded: Loaded, recipe: Recipe, table: str | Path | None) -> Split:
+    """The split that the table says, or else the recipe."""
+    if table is not None:
+        return named_split(Path(table), loaded)
+    numbers: dict[Part, int | None] = {
+        "valid": recipe.valid_per_class,
+        "test": recipe.test_per_class,
+    }
+    return divide(
         loaded.dataset,
         seed=recipe.seed,
         valid=recipe.valid,
         test=recipe.test,
+        per_class={part: num for part, num in numbers.items() if num},
         digests=loaded.digests,
     )
 
@@ -342,7 +414,7 @@ def _write_plan(
 ) -> None:
     """What is known before the training: a run that breaks off can still be understood."""
     write_text(run.recipe, recipe.toml())
-    write_split(run, loaded, parts.parts)
+    write_split(run.split, loaded, parts.parts)
     write_issues(run.issues, issues)
     write_issues(run.quarantine, [issue for issue in issues if issue.left_out])
 
@@ -367,6 +439,26 @@ def _choice(recipe: Recipe) -> str:
         f"{kind}, {colour} {recipe.size}x{recipe.size}{flips}, "
         f"{recipe.epochs} epochs in batches of {recipe.batch}"
     )
+
+
+def _cautions(
+    recipe: Recipe, counts: Sequence[int], mirrored_on_purpose: bool | None
+) -> Iterator[str]:
+    """What a person should know about the choices. counts: training images per class."""
+    if recipe.balance != "none":
+        how = {
+            "sampling": "so the training shows images of small classes more often",
+            "weights": "so in training images of small classes count more",
+        }[recipe.balance]
+        yield (
+            f"the largest class has {imbalance(counts):.1f} times the images of the smallest, "
+            f"{how} (balance = {recipe.balance})"
+        )
+    if mirrored_on_purpose and recipe.kind == "ink":
+        yield (
+            "these look like characters, and flip = true mirrors them: a mirrored b is a d, and "
+            "most others are no characters at all; leave it away unless you know better"
+        )
 
 
 def _require(*packages: str) -> None:

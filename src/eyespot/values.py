@@ -5,7 +5,7 @@ Shapes: N images, H height, W width, C channels (1 or 3), K classes.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -46,6 +46,8 @@ class Dataset:
     names: unique; the path below the data's root, or the index for arrays.
     labels: int64 (N,), in 0..K-1. form: what was recognised, in words, for one line of talk.
     parts: the part each image came in, where the set has parts of its own; None leaves it free.
+    groups: one word per image; images of one group never lie in two parts.
+    columns: the other columns of a labels table, by name, one cell per image.
     issues: what reading found that is not an image here (rows without image, files left out).
     """
 
@@ -56,6 +58,8 @@ class Dataset:
     labels: Array
     classes: tuple[str, ...]
     parts: tuple[Part | None, ...] | None = None
+    groups: tuple[str, ...] | None = None
+    columns: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     issues: tuple[Issue, ...] = ()
 
     def __post_init__(self) -> None:
@@ -65,11 +69,18 @@ class Dataset:
                 f"{self.name}: {count(len(self.names), 'name')} for {count(num, 'image')} and "
                 f"{count(len(labels), 'label')}; give one of each for every image"
             )
-        if self.parts is not None and len(self.parts) != num:
-            raise DataError(
-                f"{self.name}: {count(len(self.parts), 'part')} for {count(num, 'image')}; "
-                "give one for every image, or none"
-            )
+        for noun, values in (("part", self.parts), ("group", self.groups)):
+            if values is not None and len(values) != num:
+                raise DataError(
+                    f"{self.name}: {count(len(values), noun)} for {count(num, 'image')}; "
+                    "give one for every image, or none"
+                )
+        for name, cells in self.columns.items():
+            if len(cells) != num:
+                raise DataError(
+                    f"{self.name}: {count(len(cells), 'cell')} in the column '{name}' for "
+                    f"{count(num, 'image')}; give one for every image"
+                )
         for noun, names in (("images", self.names), ("classes", self.classes)):
             if (twin := _twin(names)) is not None:
                 raise DataError(

@@ -12,7 +12,17 @@ from eyespot.errors import ResourceError, UsageError
 
 ModelArgument = Annotated[Path, typer.Argument(help="A run folder or a model file.")]
 ColumnsOption = Annotated[
-    str | None, typer.Option(help="A table's own column names: image=NAME,label=NAME.")
+    str | None,
+    typer.Option(help="A table's own column names: image=NAME,label=NAME; part and group, too."),
+]
+RecipeOption = Annotated[str, typer.Option(help="A recipe by name, or a .toml file.")]
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Replace a recipe field: --set epochs=5. Repeatable."),
+]
+SeedOption = Annotated[int | None, typer.Option(help="The same as --set seed=N.")]
+SplitOption = Annotated[
+    Path | None, typer.Option(help="A split.csv whose parts are to be taken as they are.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -24,13 +34,28 @@ def parse_columns(text: str | None) -> dict[str, str] | None:
     columns = {}
     for pair in text.split(","):
         role, _, name = (word.strip() for word in pair.partition("="))
-        if role not in ("image", "label", "part") or not name:
+        if role not in ("image", "label", "part", "group") or not name:
             raise UsageError(
                 f"--columns '{text}' is not understood; write image=NAME,label=NAME "
                 "with the table's own column names"
             )
         columns[role] = name
     return columns
+
+
+def recipe_fields(settings: Sequence[str] | None, seed: int | None) -> dict[str, object]:
+    """The fields of `--set` and `--seed`. Raises UsageError."""
+    from eyespot.training.recipe import parse_settings
+
+    fields = parse_settings(settings or [])
+    return fields if seed is None else fields | {"seed": seed}
+
+
+def class_size(per_image: int | None, *, balance: bool, to: int | None) -> int | None:
+    """What `--balance` and `--to N` say: a number, 0 for the largest class. Raises UsageError."""
+    if (per_image is not None) == (balance or to is not None):
+        raise UsageError("say how many copies: either --per-image N, or --balance, or --to N")
+    return to or 0 if per_image is None else None
 
 
 def with_stdin(sources: Sequence[str]) -> Iterator[str]:

@@ -63,6 +63,10 @@ class LiveProgress:
         if done == num or done % 16 == 0:
             self._show("reading images", done, num)
 
+    def copy(self, done: int, num: int) -> None:
+        if done == num or done % 16 == 0:
+            self._show("writing copies", done, num)
+
     def epoch(self, epoch: "Epoch", num: int) -> None:
         valid = epoch.valid_accuracy
         self.say(

@@ -7,21 +7,19 @@ from typing import Annotated
 
 import typer
 
-from eyespot.cli.options import ColumnsOption, JsonOption, parse_columns
+from eyespot.cli import options as given
 from eyespot.cli.talk import LiveProgress, say, show_json
 
 
 def command(
     data: Annotated[str, typer.Argument(help="A named set, folder, table, .npz or .zip.")],
-    recipe: Annotated[str, typer.Option(help="A recipe by name, or a .toml file.")] = "standard",
-    settings: Annotated[
-        list[str] | None,
-        typer.Option("--set", help="Replace a recipe field: --set epochs=5. Repeatable."),
-    ] = None,
+    recipe: given.RecipeOption = "standard",
+    settings: given.SettingsOption = None,
+    split: given.SplitOption = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; must be new or empty.")] = None,
-    seed: Annotated[int | None, typer.Option(help="The same as --set seed=N.")] = None,
-    columns: ColumnsOption = None,
-    as_json: JsonOption = False,
+    seed: given.SeedOption = None,
+    columns: given.ColumnsOption = None,
+    as_json: given.JsonOption = False,
 ) -> None:
     """Train a classifier on a pile of images.
 
@@ -30,17 +28,14 @@ def command(
     its images, a pixel table, an .npz, or a .zip of any of these.
     """
     from eyespot.line import train
-    from eyespot.training.recipe import parse_settings
 
-    fields = parse_settings(settings or [])
-    if seed is not None:
-        fields["seed"] = seed
     with LiveProgress() as progress:
         trained = train(
             data,
             recipe=recipe,
-            settings=fields,
-            columns=parse_columns(columns),
+            settings=given.recipe_fields(settings, seed),
+            columns=given.parse_columns(columns),
+            split=split,
             out=out,
             progress=progress,
         )

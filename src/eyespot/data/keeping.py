@@ -1,24 +1,75 @@
 """split.csv: the part that each image of a run was in, for ever.
 
-Images are known again by their pixels, whatever they are called and wherever they lie.
+A run knows its images again by their pixels, whatever they are called and wherever they lie; a
+split that is read back for another training goes by names.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from eyespot.data.loading import Loaded
+from eyespot.data.sources.assembly import part_of
+from eyespot.data.splits import Split, checked_split, sizes_of
 from eyespot.errors import DataError, count
 from eyespot.files import Run, read_table, write_table
-from eyespot.values import PARTS, Part
+from eyespot.values import PARTS, Issue, Part
 
 
-def write_split(run: Run, loaded: Loaded, parts: Sequence[Part]) -> None:
+def write_split(path: Path, loaded: Loaded, parts: Sequence[Part]) -> None:
     """Writes the name, label, part and pixel hash of each image."""
     dataset = loaded.dataset
     labels = (dataset.classes[label] for label in dataset.labels)
     digests = (digest.hex() for digest in loaded.digests)
     rows = zip(dataset.names, labels, parts, digests, strict=True)
-    write_table(run.split, ("name", "label", "part", "digest"), rows)
+    write_table(path, ("name", "label", "part", "digest"), rows)
+
+
+def named_split(path: Path, loaded: Loaded) -> Split:
+    """The split that a table says: name and part of each image, in any order.
+
+    A row without its image, and a label that has changed, become one issue each with their number.
+    Raises DataError for an image without a row, a row without a part, or a name with two.
+    """
+    dataset = loaded.dataset
+    rows: dict[str, dict[str, str]] = {}
+    for row in read_table(path):
+        if not {"name", "part"} <= row.keys():
+            raise DataError(f"{path} has {', '.join(row)}; a split has the columns name and part")
+        if part_of(row["part"]) is None:
+            raise DataError(
+                f"{path} says '{row['part']}' of {row['name']}; a part is train, valid or test"
+            )
+        if rows.setdefault(row["name"], row)["part"] != row["part"]:
+            raise DataError(f"{path} puts {row['name']} into two parts; leave one row")
+    missing = [name for name in dataset.names if name not in rows]
+    unknown = sorted(rows.keys() - set(dataset.names))
+    if missing:
+        raise DataError(
+            f"{path} knows {len(dataset) - len(missing):,} of {count(len(dataset), 'image')} of "
+            f"{dataset.name}: {_such(missing)} not in it"
+            + (f", and {_such(unknown)} not in the set" if unknown else "")
+            + "; add the rows, or make the split anew with eyespot split"
+        )
+    issues = []
+    if unknown:
+        detail = f"{_such(unknown)} in {path.name} and not in the set, or left out"
+        issues.append(Issue(kind="split-unknown", name=unknown[0], detail=detail, score=0.0))
+    pairs = zip(dataset.names, dataset.labels, strict=True)
+    changed = [n for n, c in pairs if rows[n].get("label") not in (None, dataset.classes[c])]
+    if changed:
+        detail = f"{_such(changed)} of another class in {path.name}; the set's own label counts"
+        issues.append(Issue(kind="split-label", name=changed[0], detail=detail, score=0.5))
+    parts = [part_of(rows[name]["part"]) or "train" for name in dataset.names]
+    how = f"{sizes_of(parts)} (as {path.name} says)"
+    found = checked_split(dataset, parts, how=how, digests=loaded.digests)
+    return replace(found, issues=(*issues, *found.issues))
+
+
+def _such(names: Sequence[str]) -> str:
+    """`12 images, for instance a.png, are`: the subject of a sentence."""
+    verb = "is" if len(names) == 1 else "are"
+    return f"{count(len(names), 'image')}, for instance {names[0]}, {verb}"
 
 
 @dataclass(frozen=True, kw_only=True)

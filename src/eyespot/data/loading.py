@@ -8,12 +8,13 @@ import hashlib
 import math
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from eyespot.data.selection import selected
 from eyespot.errors import DataError, ImageError, ResourceError, count
 from eyespot.images.decode import in_order, open_image
 from eyespot.images.preparation import prepare
@@ -21,6 +22,8 @@ from eyespot.values import Array, Dataset, Fit, Issue
 
 MAX_BAD = 0.05  # of a set's images may be unreadable; more means that something else is wrong
 MEMORY_SHARE = 0.5  # the training part is copied out of the array
+
+T = TypeVar("T")
 
 # Where a container's limit stands, in versions 2 and 1 of control groups.
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
@@ -61,34 +64,71 @@ def load_images(
         digests = tuple(map(_digest, ready))
         return Loaded(dataset=dataset, images=ready, digests=digests, issues=())
     images = _room(dataset, (num, size, size, channels))
+
+    def load(pixels: Array) -> Array:
+        return prepare(pixels, size=size, channels=channels, fit=fit)
+
     hashes: list[bytes] = []
-    kept: list[int] = []
     issues: list[Issue] = []
-
-    def load(source: Any) -> tuple[bytes, Array, tuple[str, ...]] | ImageError:
-        try:
-            pixels, remarks = open_image(source)
-        except ImageError as error:
-            return error
-        return _digest(pixels), prepare(pixels, size=size, channels=channels, fit=fit), remarks
-
-    for index, result in enumerate(_results(load, dataset.images)):
-        name = dataset.names[index]
-        if isinstance(result, ImageError):
-            issues.append(Issue(kind="unreadable", name=name, detail=str(result), left_out=True))
-        else:
-            digest, images[len(kept)], remarks = result
-            issues += [Issue(kind="odd-file", name=name, detail=r, score=0.0) for r in remarks]
-            hashes.append(digest)
-            kept.append(index)
-        on_image(index + 1)
-    _check_share(dataset, [issue for issue in issues if issue.left_out])
+    kept: list[int] = []
+    for index, digest, prepared in _readable(dataset, load, issues, on_image):
+        images[len(kept)] = prepared
+        hashes.append(digest)
+        kept.append(index)
     return Loaded(
-        dataset=dataset if len(kept) == num else _selected(dataset, kept),
+        dataset=dataset if len(kept) == num else selected(dataset, kept),
         images=images[: len(kept)],
         digests=tuple(hashes),
         issues=tuple(issues),
     )
+
+
+def load_digests(
+    dataset: Dataset, *, on_image: Callable[[int], None] = lambda done: None
+) -> Loaded:
+    """The same without the pixels: which images can be read, and their hashes. images: none."""
+    issues: list[Issue] = []
+    found = list(_readable(dataset, lambda pixels: None, issues, on_image))
+    kept = [index for index, _, _ in found]
+    return Loaded(
+        dataset=dataset if len(kept) == len(dataset) else selected(dataset, kept),
+        images=np.empty((0, 0, 0, 1), np.uint8),
+        digests=tuple(digest for _, digest, _ in found),
+        issues=tuple(issues),
+    )
+
+
+def _readable(
+    dataset: Dataset,
+    load: Callable[[Array], T],
+    issues: list[Issue],
+    on_image: Callable[[int], None],
+) -> Iterator[tuple[int, bytes, T]]:
+    """The index, the hash and what `load` makes of each image that can be read.
+
+    Of the others, and of what is odd, it tells `issues`. Raises DataError at the end when more
+    than 5 % are unreadable.
+    """
+
+    def look(source: Any) -> tuple[bytes, T, tuple[str, ...]] | ImageError:
+        try:
+            pixels, remarks = open_image(source)
+        except ImageError as error:
+            return error
+        return _digest(pixels), load(pixels), remarks
+
+    bad = []
+    for index, result in enumerate(_results(look, dataset.images)):
+        name = dataset.names[index]
+        if isinstance(result, ImageError):
+            bad.append(Issue(kind="unreadable", name=name, detail=str(result), left_out=True))
+            issues.append(bad[-1])
+        else:
+            digest, loaded, remarks = result
+            issues += [Issue(kind="odd-file", name=name, detail=r, score=0.0) for r in remarks]
+            yield index, digest, loaded
+        on_image(index + 1)
+    _check_share(dataset, bad)
 
 
 def pixel_digests(dataset: Dataset) -> tuple[bytes, ...]:
@@ -130,18 +170,6 @@ def _results(load: Callable[[Any], Any], images: Any) -> Iterator[Any]:
 def _digest(pixels: Array) -> bytes:
     head = repr(pixels.shape).encode()
     return hashlib.blake2b(head + pixels.tobytes(), digest_size=16).digest()
-
-
-def _selected(dataset: Dataset, indices: list[int]) -> Dataset:
-    """The same set with these images alone; its classes stay, even those without an image left."""
-    images = dataset.images
-    return replace(
-        dataset,
-        images=images[indices] if isinstance(images, np.ndarray) else [images[i] for i in indices],
-        names=tuple(dataset.names[i] for i in indices),
-        labels=dataset.labels[indices],
-        parts=None if dataset.parts is None else tuple(dataset.parts[i] for i in indices),
-    )
 
 
 def _room(dataset: Dataset, shape: tuple[int, ...]) -> Array:

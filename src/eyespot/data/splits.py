@@ -1,14 +1,15 @@
 """The split into train, valid and test, before anything random touches a pixel.
 
 Which part an image goes to follows from the seed and its name, not from the order of the files.
-Equal pictures go to one part.
+Equal pictures go to one part, and so do the images of one group.
 """
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from eyespot.data.grouping import joined
 from eyespot.data.loading import pixel_digests
 from eyespot.errors import DataError, UsageError, count
 from eyespot.values import PARTS, Array, Dataset, Issue, Part
@@ -44,15 +45,18 @@ def split(
     seed: int = 0,
     valid: float = 0.1,
     test: float = 0.2,
+    per_class: Mapping[Part, int] | None = None,
     digests: Sequence[bytes] | None = None,
 ) -> Split:
     """A split stratified by class; a part that the set came with stays what it is.
 
-    valid, test: shares of every class for the parts that the set has not got. digests: one per
-    image, equal for equal pictures, which stay together; None decodes all images to find them.
-    A class of one image goes to train, one of two to train and test.
+    valid, test: shares of every class for the parts that the set has not got. per_class: how many
+    images of every class a part gets, in the place of its share. digests: one per image, equal for
+    equal pictures, which stay together; None decodes all images to find them.
+    A class of one image goes to train, one of two to train and test. Where groups tie classes
+    together, the sizes are met as closely as a greedy choice of whole groups meets them.
     Raises UsageError for shares that leave nothing, DataError when fewer than two classes have an
-    image to train on.
+    image to train on, or a class has too few images for `per_class`.
     """
     if not (valid >= 0 and test >= 0 and valid + test < 1):
         raise UsageError(
@@ -63,13 +67,39 @@ def split(
     if digests is None:
         digests = pixel_digests(dataset)
     given = dataset.parts or (None,) * len(dataset)
+    numbers = per_class or {}
+    _check_numbers(dataset, given, numbers)
     shares: dict[Part, float] = {"test": test, "valid": valid}
-    wanted = {part: share for part, share in shares.items() if share and part not in given}
-    known = _with_twins(given, digests)
+    wanted = {
+        part: numbers.get(part, share)
+        for part, share in shares.items()
+        if numbers.get(part, share) and part not in given
+    }
+    keys = digests if dataset.groups is None else joined(dataset.groups, digests)
+    known = _with_twins(given, keys)
     parts: list[Part] = [part or "train" for part in known]
-    for members, part in _assigned(_classes_of_groups(dataset, known, digests, seed), wanted):
+    rooms = _rooms(dataset, known, wanted)
+    groups = _movable(dataset, known, keys, seed)
+    if dataset.groups is None:
+        assigned = _assigned(_by_class(dataset, groups), rooms)
+    else:
+        assigned = _assigned_together(dataset, groups, rooms)
+    for members, part in assigned:
         for index in members:
             parts[index] = part
+    how = _how(given, parts, dataset.groups)
+    if numbers or dataset.groups is not None:
+        how += _reached(dataset, parts, rooms)
+    return checked_split(dataset, parts, how=how, digests=digests)
+
+
+def checked_split(
+    dataset: Dataset, parts: Sequence[Part], *, how: str, digests: Sequence[bytes]
+) -> Split:
+    """These parts with what is to be said against them.
+
+    Raises DataError when fewer than two classes have an image to train on.
+    """
     trained = set(dataset.labels[[part == "train" for part in parts]].tolist())
     if len(trained) < 2:
         classes = count(len(dataset.classes), "class", "classes")
@@ -77,11 +107,9 @@ def split(
             f"{dataset.name}: {len(trained)} of {classes} left to train on; "
             "a classifier needs two or more"
         )
-    return Split(
-        parts=tuple(parts),
-        how=_how(given, parts),
-        issues=(*_thin_classes(dataset, parts), *_twins(dataset, parts, digests)),
-    )
+    issues = [*_thin_classes(dataset, parts), *_twins(dataset, parts, digests)]
+    issues += _straddling(dataset, parts)
+    return Split(parts=tuple(parts), how=how, issues=tuple(issues))
 
 
 def check_classes(dataset: Dataset) -> None:
@@ -93,45 +121,98 @@ def check_classes(dataset: Dataset) -> None:
         )
 
 
-def _with_twins(given: Sequence[Part | None], digests: Sequence[bytes]) -> list[Part | None]:
+def _check_numbers(
+    dataset: Dataset, given: Sequence[Part | None], numbers: Mapping[Part, int]
+) -> None:
+    """Raises when a part cannot have these many images of every class."""
+    wish = " and ".join(f"{part}_per_class = {num}" for part, num in numbers.items())
+    for part, num in numbers.items():
+        if num < 1:
+            raise UsageError(f"{part}_per_class = {num}; give a number from 1")
+        if part in given:
+            raise UsageError(
+                f"{dataset.name} has a {part} part of its own, and {part}_per_class = {num} "
+                "asks for another; leave that away, or forget its parts with split=stratified"
+            )
+    sizes = Counter(
+        label
+        for label, part in zip(dataset.labels.tolist(), given, strict=True)
+        if part in (None, "train")
+    )
+    small = [label for label in sizes if sizes[label] <= sum(numbers.values())]
+    if small:
+        label = min(small, key=sizes.__getitem__)
+        others = f" (and {len(small) - 1:,} more are too small)" if len(small) > 1 else ""
+        raise DataError(
+            f"{dataset.name}: class '{dataset.classes[label]}' has "
+            f"{count(sizes[label], 'image')}{others}, and {wish} leave none to train on; "
+            f"ask for at most {sizes[label] - 1:,} in all"
+        )
+
+
+def _with_twins(given: Sequence[Part | None], keys: Sequence[Hashable]) -> list[Part | None]:
     """The given parts; an image without one follows an equal picture out of the training part."""
-    taken: dict[bytes, Part] = {}
+    taken: dict[Hashable, Part] = {}
     for held_out in ("valid", "test"):  # of two twins, the one in the test part decides
-        for part, digest in zip(given, digests, strict=True):
+        for part, key in zip(given, keys, strict=True):
             if part == held_out:
-                taken[digest] = part
-    return [part or taken.get(digest) for part, digest in zip(given, digests, strict=True)]
+                taken[key] = part
+    return [part or taken.get(key) for part, key in zip(given, keys, strict=True)]
 
 
-def _classes_of_groups(
-    dataset: Dataset, given: Sequence[Part | None], digests: Sequence[bytes], seed: int
-) -> list[list[list[int]]]:
-    """The images that may be moved, class by class: groups of equal ones, shuffled by name."""
-    groups: dict[bytes, list[int]] = defaultdict(list)
+def _rooms(
+    dataset: Dataset, known: Sequence[Part | None], wanted: Mapping[Part, float]
+) -> dict[Part, list[int]]:
+    """How many images of each class a part is to get. wanted: a share, or a number from 1."""
+    sizes = Counter(
+        label
+        for label, part in zip(dataset.labels.tolist(), known, strict=True)
+        if part in (None, "train")
+    )
+
+    def room(wish: float, num: int) -> int:
+        return int(wish) if wish >= 1 else max(1, round(wish * num))
+
+    labels = range(len(dataset.classes))
+    return {
+        part: [room(wish, sizes[label]) if sizes[label] else 0 for label in labels]
+        for part, wish in wanted.items()
+    }
+
+
+def _movable(
+    dataset: Dataset, known: Sequence[Part | None], keys: Sequence[Hashable], seed: int
+) -> list[list[int]]:
+    """The images that may leave the training part: groups that stay together, shuffled by name."""
+    groups: dict[Hashable, list[int]] = defaultdict(list)
     for index in sorted(range(len(dataset)), key=dataset.names.__getitem__):
-        if given[index] in (None, "train"):
-            groups[digests[index]].append(index)
-    classes: dict[int, list[list[int]]] = defaultdict(list)
-    for members in groups.values():
-        classes[int(dataset.labels[members[0]])].append(members)
+        if known[index] in (None, "train"):
+            groups[keys[index]].append(index)
 
     def place(members: list[int]) -> bytes:
         name = dataset.names[members[0]].encode("utf-8", "surrogatepass")
         return hashlib.blake2b(b"%d/" % seed + name, digest_size=16).digest()
 
-    return [sorted(classes[label], key=place) for label in sorted(classes)]
+    return sorted(groups.values(), key=place)
+
+
+def _by_class(dataset: Dataset, groups: list[list[int]]) -> dict[int, list[list[int]]]:
+    """The groups of each class; one of equal pictures with two labels counts to its first."""
+    classes: dict[int, list[list[int]]] = defaultdict(list)
+    for members in groups:
+        classes[int(dataset.labels[members[0]])].append(members)
+    return dict(sorted(classes.items()))
 
 
 def _assigned(
-    classes: list[list[list[int]]], wanted: dict[Part, float]
+    classes: dict[int, list[list[int]]], rooms: dict[Part, list[int]]
 ) -> Iterator[tuple[list[int], Part]]:
     """Which groups leave the training part, and for where; the largest of each class stays."""
-    for groups in classes:
-        num = sum(map(len, groups))
+    for label, groups in classes.items():
         stays = max(reversed(groups), key=len)
         remaining = [members for members in groups if members is not stays]
-        for part, share in wanted.items():
-            room = max(1, round(share * num))
+        for part, rooms_K in rooms.items():
+            room = rooms_K[label]
             too_large = []
             for members in remaining:
                 if len(members) <= room:
@@ -140,6 +221,67 @@ def _assigned(
                 else:
                     too_large.append(members)
             remaining = too_large
+
+
+def _assigned_together(
+    dataset: Dataset, groups: list[list[int]], rooms: dict[Part, list[int]]
+) -> Iterator[tuple[list[int], Part]]:
+    """The same for groups that hold several classes, each of which keeps an image to train on.
+
+    First the groups for which there is room in every class of theirs, in their order; then, the
+    smallest first, those that bring the part nearer to its sizes although they exceed one.
+    """
+    holds = [(members, Counter(dataset.labels[members].tolist())) for members in groups]
+    left = Counter(label for _, sizes in holds for label in sizes.elements())
+    for part, rooms_K in rooms.items():
+        room = list(rooms_K)
+        for exceeding in (False, True):
+            remaining = []
+            for members, sizes in sorted(holds, key=lambda h: len(h[0])) if exceeding else holds:
+                if exceeding:
+                    gain = sum(abs(room[c]) - abs(room[c] - num) for c, num in sizes.items())
+                    fits = gain > 0
+                else:
+                    fits = all(num <= room[c] for c, num in sizes.items())
+                if fits and all(num < left[c] for c, num in sizes.items()):
+                    for label, num in sizes.items():
+                        room[label] -= num
+                        left[label] -= num
+                    yield members, part
+                else:
+                    remaining.append((members, sizes))
+            holds = remaining
+
+
+def _reached(dataset: Dataset, parts: Sequence[Part], rooms: dict[Part, list[int]]) -> str:
+    """What became of the sizes that were wished for, where they were not met."""
+    pairs = Counter(zip(parts, dataset.labels.tolist(), strict=True))
+    told = ""
+    for part, rooms_K in rooms.items():
+        num = sum(1 for own in parts if own == part)
+        worst = max(range(len(rooms_K)), key=lambda label: abs(pairs[part, label] - rooms_K[label]))
+        if pairs[part, worst] != rooms_K[worst]:
+            told += (
+                f"; {part}: {num:,} of {sum(rooms_K):,} wished for, at worst "
+                f"{pairs[part, worst]:,} of {rooms_K[worst]:,} of class '{dataset.classes[worst]}'"
+            )
+    return told
+
+
+def _straddling(dataset: Dataset, parts: Sequence[Part]) -> Iterator[Issue]:
+    """The groups that the set's own parts, or a split.csv, have torn apart."""
+    first: dict[str, int] = {}
+    told = set()
+    for index, group in enumerate(dataset.groups or ()):
+        other = first.setdefault(group, index)
+        if parts[index] != parts[other] and group not in told:
+            told.add(group)
+            yield Issue(
+                kind="torn-group",
+                name=dataset.names[index],
+                detail=f"of the group '{group}', as {dataset.names[other]} of the "
+                f"{_PART_NAMES[parts[other]]}",
+            )
 
 
 def _thin_classes(dataset: Dataset, parts: Sequence[Part]) -> Iterator[Issue]:
@@ -181,8 +323,14 @@ def _twins(dataset: Dataset, parts: Sequence[Part], digests: Sequence[bytes]) ->
                 yield Issue(kind="leak", name=dataset.names[index], detail=detail)
 
 
-def _how(given: Sequence[Part | None], parts: Sequence[Part]) -> str:
+def sizes_of(parts: Sequence[Part]) -> str:
+    """`42 train, 6 valid, 12 test`."""
     sizes = Counter(parts)
-    numbers = ", ".join(f"{sizes[part]:,} {part}" for part in PARTS)
+    return ", ".join(f"{sizes[part]:,} {part}" for part in PARTS)
+
+
+def _how(given: Sequence[Part | None], parts: Sequence[Part], groups: Sequence[str] | None) -> str:
     own = [part for part in ("valid", "test") if part in given]
-    return f"{numbers}" + (f" (its own {' and '.join(own)} part)" if own else " (stratified)")
+    how = f"its own {' and '.join(own)} part" if own else "stratified"
+    together = f", {count(len(set(groups)), 'group')} kept together" if groups else ""
+    return f"{sizes_of(parts)} ({how}{together})"

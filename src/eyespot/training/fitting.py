@@ -1,10 +1,14 @@
 """The open fields of a recipe, chosen from what the images are."""
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 from eyespot.data.survey import Survey
 from eyespot.training.recipe import Recipe
+
+MOST_IMBALANCE = 3  # times the images of the smallest class
+BALANCED: Literal["sampling", "weights"] = "sampling"
 
 
 def fitted_to_images(recipe: Recipe, survey: Survey) -> Recipe:
@@ -31,18 +35,28 @@ def fitted_to_images(recipe: Recipe, survey: Survey) -> Recipe:
     )
 
 
-def fitted_to_number(recipe: Recipe, num_train: int) -> Recipe:
-    """The recipe with batch, rate and epochs decided from the number of training images.
+def imbalance(counts: Sequence[int]) -> float:
+    """How many times the images of the smallest class the largest one has; empty classes aside."""
+    return max(counts) / min(num for num in counts if num) if any(counts) else 1.0
+
+
+def fitted_to_number(recipe: Recipe, counts: Sequence[int]) -> Recipe:
+    """The recipe with balance, batch, rate and epochs decided from the training images per class.
 
     The rate grows with the square root of the batch, as the noise of its gradient shrinks. Batches
     of more than 128 x 128 pixels are smaller, so that a step takes less than 2 GB.
     """
     assert recipe.size, "the recipe is not fitted to the images"
+    num_train = sum(counts)
     limit = min(512, max(2**23 // recipe.size**2, 8))
     power = 2 ** int(math.log2(max(num_train, 64) / 64))
     batch = min(recipe.batch or min(max(power, 64), limit), max(num_train, 2))
+    balance = recipe.balance
+    if balance == "auto":
+        balance = BALANCED if imbalance(counts) > MOST_IMBALANCE else "none"
     return recipe.model_copy(
         update={
+            "balance": balance,
             "batch": batch,
             "rate": recipe.rate or round(2.2e-3 * math.sqrt(batch / 64), 6),
             "epochs": recipe.epochs or min(max(round(recipe.views / num_train), 2), 40),

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from eyespot.errors import EyespotError
 from eyespot.training.augmentation import augment
+from eyespot.training.balancing import class_weights, epoch_order
 from eyespot.training.randomness import stream
 from eyespot.training.recipe import Recipe
 from eyespot.training.world import World
@@ -58,9 +59,10 @@ def fit(
 ) -> Iterator[Epoch]:
     """Trains the net in place and yields what each epoch gave.
 
-    recipe: fitted, no field is None. An empty validation part gives NaN for its numbers. Every
-    image is seen once an epoch. Whenever it yields, the net is in evaluation mode and all of its
-    weights are finite. Raises EyespotError when they, or the loss, are not finite any more.
+    recipe: fitted, no field is open. An empty validation part gives NaN for its numbers. An epoch
+    has as many steps whatever the balance; without one, every image is seen once. Whenever it
+    yields, the net is in evaluation mode and all of its weights are finite. Raises EyespotError
+    when they, or the loss, are not finite any more.
     """
     assert recipe.epochs and recipe.batch and recipe.rate, "the recipe is not fitted"
     net.to(world.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -70,17 +72,18 @@ def fit(
     # Batches never smaller than wanted: batch normalisation cannot learn from one image.
     num_batches = max(1, len(train) // recipe.batch)
     num_steps = recipe.epochs * num_batches
+    weights_K = class_weights(train.labels, recipe)
     for epoch in range(1, recipe.epochs + 1):
         started = time.perf_counter()
         net.train()
-        order = torch.randperm(len(train), generator=stream(recipe.seed, "order", epoch))
+        order = epoch_order(train.labels, recipe, epoch)
         loss_sum, num_right, rate = 0.0, 0, 0.0
         for number, indices in enumerate(torch.tensor_split(order, num_batches)):
             step = (epoch - 1) * num_batches + number
             rate = recipe.rate * one_cycle(step, num_steps)
             for group in optimizer.param_groups:
                 group["lr"] = rate
-            loss, right = _step(net, train, indices, optimizer, recipe, world, step)
+            loss, right = _step(net, train, indices, optimizer, recipe, world, step, weights_K)
             loss_sum += loss * len(indices)
             num_right += right
         net.eval()
@@ -110,16 +113,23 @@ def _step(
     recipe: Recipe,
     world: World,
     step: int,
+    weights_K: Tensor | None,
 ) -> tuple[float, int]:
     """One step on these images: their mean loss before it, and how many were right.
 
-    The loss is told without label smoothing, so that it compares to the validation part's.
+    The loss is told without label smoothing and weights, so that it compares to the validation
+    part's.
     """
     x_BCHW = augment(train.batch(indices), recipe, generator=stream(recipe.seed, "views", step))
     labels_B = train.labels[indices]
     with _precision(world):
         logits_BK = net(x_BCHW.contiguous(memory_format=torch.channels_last)).float()
-    loss = F.cross_entropy(logits_BK, labels_B, label_smoothing=recipe.label_smoothing)
+    smoothing = recipe.label_smoothing
+    if weights_K is None:
+        loss = F.cross_entropy(logits_BK, labels_B, label_smoothing=smoothing)
+    else:  # torch's own weights would divide by their sum in the batch, and weigh the smoothing
+        losses_B = F.cross_entropy(logits_BK, labels_B, label_smoothing=smoothing, reduction="none")
+        loss = (losses_B * weights_K[labels_B]).mean()
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()

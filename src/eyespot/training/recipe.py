@@ -1,7 +1,8 @@
 """Every choice that changes the numbers, and nothing else: no path, no device, no thread count.
 
-A field that is None is fitted to the images by fitting.py; a run's recipe.toml has none left, so
-it repeats the run whatever a later version would choose.
+A field that is None is fitted to the images by fitting.py, or stands for a wish that nobody has; a
+run's recipe.toml leaves nothing to be fitted, so it repeats the run whatever a later version would
+choose.
 """
 
 import hashlib
@@ -39,6 +40,7 @@ _WANTED = {
     "less_than": "less than {lt}",
     "less_than_equal": "at most {le}",
     "literal_error": "{expected}",
+    "string_too_short": "a word",
     "string_too_long": "at most {max_length} letters",
     "string_type": "a word",
     "string_unicode": "a word in Unicode",
@@ -59,9 +61,16 @@ class Recipe(BaseModel):
     name: str = Field("standard", max_length=100)
     seed: int = Field(0, ge=0, lt=2**63)
 
-    # The images. valid and test: shares of a set that has no such parts of its own.
+    # The images. valid and test: shares of a set that has no such parts of its own; per_class: a
+    # number of images of each class instead. split: "auto" keeps the set's own parts, "stratified"
+    # forgets them, any other word is the column that says them. group: a column, or a regular
+    # expression with one group for the names; images of one group never lie in two parts.
     valid: float = Field(0.1, ge=0, lt=1)
     test: float = Field(0.2, ge=0, lt=1)
+    valid_per_class: int | None = Field(None, ge=1)
+    test_per_class: int | None = Field(None, ge=1)
+    split: str = Field("auto", min_length=1, max_length=200)
+    group: str | None = Field(None, min_length=1, max_length=200)
     kind: Kind | None = None
     size: int | None = Field(None, ge=8, le=512)
     channels: Literal[1, 3] | None = None
@@ -79,6 +88,10 @@ class Recipe(BaseModel):
     rate: float | None = Field(None, gt=0, le=1)
     weight_decay: float = Field(0.05, ge=0, le=1)
     label_smoothing: float = Field(0.1, ge=0, lt=1)
+
+    # Classes of unequal size: "weights" counts the images of small classes more, "sampling" shows
+    # them more often; "auto" does so above 3 : 1.
+    balance: Literal["auto", "none", "weights", "sampling"] = "auto"
 
     # Augmentation, drawn anew for every view. rotate: degrees either way; shift: share of the
     # side; zoom: 0.15 is from 1/1.15 to 1.15; brightness, contrast: likewise.

@@ -17,7 +17,7 @@ FORMS = (
     "an .npz or a .zip of these, or a named set; see eyespot train --help"
 )
 # A file called so says nothing about the set; its folder does.
-_PLAIN_STEMS = {"labels", "label", "train", "data", "dataset", "images", "index", "metadata"}
+_PLAIN_STEMS = set("labels label updated_labels train data dataset images index metadata".split())
 _PART_WORDS: dict[str, Part] = {
     "train": "train",
     "training": "train",

@@ -36,18 +36,10 @@ def read(
     columns: Mapping[str, str] | None = None,
     progress: Progress | None = None,
 ) -> Dataset:
-    """The labelled images that the source stands for, not decoded yet.
-
-    source: the name of a named set (digits, mnist, fashion-mnist, emnist-balanced, ..., cifar10); a
-    path to a folder, table, .npz or .zip; or a pair (images, labels) in memory. A named set wins
-    over a file of that name; `./mnist` and any pathlib.Path mean the file.
-    columns: {"image": NAME, "label": NAME, "part": NAME} of a labels table, where it has others
-    than the usual header names. progress: called while a named set is downloaded.
-    Raises DataError when there is nothing to learn from, UsageError for columns that are not there.
-    """
-    unknown = sorted(set(columns or {}) - {"image", "label", "part"})
+    """All that the source holds; `read` of data/reading.py leaves out what is in quarantine."""
+    unknown = sorted(set(columns or {}) - {"image", "label", "part", "group"})
     if unknown:
-        raise UsageError(f"--columns knows image, label and part, not '{unknown[0]}'")
+        raise UsageError(f"--columns knows image, label, part and group, not '{unknown[0]}'")
     if isinstance(source, tuple):
         return checked(read_memory(*source))
     if isinstance(source, str) and source in NAMED_SETS:

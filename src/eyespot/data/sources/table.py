@@ -21,6 +21,7 @@ IMAGE_HEADERS = (
 ).split()
 LABEL_HEADERS = "label class target category y labels class_name".split()
 PART_HEADERS = ("part", "split", "set")
+GROUP_HEADERS = ("group",)
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -34,6 +35,7 @@ class Columns(NamedTuple):
     image: int | None
     label: int | None
     part: int | None
+    group: int | None
 
 
 @dataclass(frozen=True)
@@ -110,9 +112,9 @@ def _delimiter(path: Path, text: str) -> str:
 
 
 def find_columns(table: Table, named: Mapping[str, str] | None = None) -> Columns:
-    """Where the image, the label and the part stand, by `named` and by the usual header names.
+    """Where image, label, part and group stand, by `named` and by the usual header names.
 
-    named: {"image": NAME, "label": NAME, "part": NAME}, any of them. In a table of two columns of
+    named: {"image": NAME, "label": NAME, ...}, any of them. In a table of two columns of
     which one is known, the other one is the missing one.
     Raises UsageError when a named column is not there.
     """
@@ -125,7 +127,10 @@ def find_columns(table: Table, named: Mapping[str, str] | None = None) -> Column
         image, label = (
             (1 - label, label) if image is None and label is not None else (image, 1 - (image or 0))
         )
-    return Columns(image, label, _position(table, "part", named, PART_HEADERS))
+    group = _position(table, "group", named, GROUP_HEADERS)
+    if group in (image, label):
+        group = None
+    return Columns(image, label, _position(table, "part", named, PART_HEADERS), group)
 
 
 def _position(
@@ -146,4 +151,4 @@ def _position(
 def _by_content(table: Table) -> Columns:
     cells = table.rows[0][1]
     image = next(i for i, cell in enumerate(cells) if suffix(cell.strip()) in IMAGE_SUFFIXES)
-    return Columns(image, 1 - image if len(cells) == 2 else None, None)
+    return Columns(image, 1 - image if len(cells) == 2 else None, None, None)

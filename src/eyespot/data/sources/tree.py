@@ -55,8 +55,9 @@ class Tree:
 
 
 def hidden(name: str) -> bool:
-    """True for names that no person put there: dot files, Thumbs.db, __MACOSX."""
-    return name.startswith(".") or name.lower() in _LITTER
+    """True for names that are no data: dot files, Thumbs.db, __MACOSX, eyespot's quarantine.csv."""
+    quarantine = name == "quarantine.csv" or name.endswith(".quarantine.csv")
+    return quarantine or name.startswith(".") or name.lower() in _LITTER
 
 
 def suffix(name: str) -> str:

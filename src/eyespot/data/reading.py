@@ -1,0 +1,57 @@
+"""Reading a set as every verb does: what its source holds, without what its quarantine names."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from eyespot.data.quarantine import Row, apply_quarantine, quarantine_path, read_quarantine
+from eyespot.data.sources import recognition
+from eyespot.data.sources.download import Progress
+from eyespot.data.sources.named import NAMED_SETS
+from eyespot.data.sources.recognition import Source
+from eyespot.errors import DataError
+from eyespot.values import Dataset
+
+
+def read(
+    source: Source,
+    *,
+    columns: Mapping[str, str] | None = None,
+    quarantine: str | Path | None = None,
+    progress: Progress | None = None,
+) -> Dataset:
+    """The labelled images that the source stands for, not decoded yet.
+
+    source: the name of a named set (digits, mnist, fashion-mnist, emnist-balanced, ..., cifar10); a
+    path to a folder, table, .npz or .zip; or a pair (images, labels) in memory. A named set wins
+    over a file of that name; `./mnist` and any pathlib.Path mean the file.
+    columns: {"image": NAME, "label": NAME, "part": NAME, "group": NAME} of a labels table, where it
+    has others than the usual header names. quarantine: a table of images to leave out, besides the
+    set's own. progress: called while a named set is downloaded.
+    Raises DataError when there is nothing to learn from, UsageError for columns that are not there.
+    """
+    dataset = recognition.read(source, columns=columns, progress=progress)
+    own = own_quarantine(source)
+    dataset = dataset if own is None else apply_quarantine(dataset, read_quarantine(own))
+    return without_quarantined(dataset, quarantine)
+
+
+def without_quarantined(dataset: Dataset, table: str | Path | None) -> Dataset:
+    """The set without the images that a table names, an issue for each.
+
+    Raises DataError when the table is not there, torn, or names all images.
+    """
+    if table is None:
+        return dataset
+    if not Path(table).is_file():
+        raise DataError(f"there is no quarantine {table}; name a table as eyespot check writes it")
+    gone = {issue.name for issue in dataset.issues if issue.kind == "quarantined"}
+    rows: list[Row] = [row for row in read_quarantine(Path(table)) if row.name not in gone]
+    return apply_quarantine(dataset, rows)
+
+
+def own_quarantine(source: Source) -> Path | None:
+    """Where the quarantine of a source lies, there or not; None for what has no place of its own:
+    a named set, arrays in memory."""
+    if isinstance(source, tuple) or (isinstance(source, str) and source in NAMED_SETS):
+        return None
+    return quarantine_path(source)
