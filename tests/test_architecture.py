@@ -86,6 +86,7 @@ def test_the_public_names_are_exactly_these():
     assert eyespot.__all__ == [
         "EyespotError",
         "Recipe",
+        "check",
         "evaluate",
         "load",
         "read",

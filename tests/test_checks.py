@@ -169,7 +169,7 @@ def test_a_check_reads_a_folder_and_keeps_what_reading_said(tmp_path, monkeypatc
 
 
 SETS = ["cats-dogs", "mnist", "english-characters", "photographed-characters/labels-from-names.csv"]
-REAL = {  # an even grey, and 1x2 pixels
+REAL = {  # an even white, and 1x2 pixels
     "cats-dogs": {"Cat/835.jpg"},
     "photographed-characters/labels-from-names.csv": {"PNG/SMALL_i_83.png"},
 }

@@ -320,7 +320,7 @@ def test_a_damaged_predictions_file_is_a_data_error(tmp_path):
             back = run.read_predictions("test")
             assert (back.names, back.probs.tolist()) == (("a",), [[0.5, 0.5]])
         except DataError as error:
-            assert str(error).startswith(f"{run.path} is not a finished run: predictions.npz cannot ")
+            assert str(error).startswith(f"{run.path} is not a finished run: predictions.npz ")
             refused += 1
     assert refused > len(damaged) / 3
 

@@ -7,6 +7,7 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from eyespot.data import read as read
+    from eyespot.data.checkup import check as check
     from eyespot.data.splits import split as split
     from eyespot.errors import EyespotError as EyespotError
     from eyespot.line import evaluate as evaluate
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _HOME = {
     "EyespotError": "errors",
     "Recipe": "training.recipe",
+    "check": "data.checkup",
     "evaluate": "line",
     "load": "models.loading",
     "read": "data",
@@ -26,7 +28,17 @@ _HOME = {
     "train": "line",
 }
 
-__all__ = ["EyespotError", "Recipe", "evaluate", "load", "read", "report", "split", "train"]
+__all__ = [
+    "EyespotError",
+    "Recipe",
+    "check",
+    "evaluate",
+    "load",
+    "read",
+    "report",
+    "split",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

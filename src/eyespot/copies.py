@@ -188,13 +188,13 @@ def _check_apart(out: Path, dataset: Dataset) -> None:
 def _safe_ranges(planned: Plan, copies: Copies, model: Model | None, tell: Progress) -> Ranges:
     """The ranges with the flip decided, and a sentence for what endangers the labels."""
     dataset = planned.loaded.dataset
-    looks = survey(dataset)
+    recipe = fitted_to_images(planned.recipe, survey(dataset))
     flip = copies.flip
     if flip is None:
-        flip = bool(fitted_to_images(planned.recipe, looks).flip)
+        flip = bool(recipe.flip)
         if flip and model is None:
             tell.say("these look like photos, so that half of the copies are mirrored (--no-flip)")
-    elif flip and model is None and looks.kind == "ink":
+    elif flip and model is None and recipe.kind == "ink":
         tell.say(
             "these look like characters, and a mirrored b is a d; --flip was asked for and is kept"
         )

@@ -281,6 +281,19 @@ def new_folder(out: Path | None, *, name: str, root: Path, purpose: str) -> Path
 
 
 @contextlib.contextmanager
+def fresh_folder(out: Path | None, *, name: str, root: Path, purpose: str) -> Iterator[Path]:
+    """A folder as `new_folder` makes it; it goes again if the work fails and leaves it empty."""
+    folder = new_folder(out, name=name, root=root, purpose=purpose)
+    try:
+        yield folder
+    except BaseException:
+        if out is None:
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+        raise
+
+
+@contextlib.contextmanager
 def owned(run: Run) -> Iterator[None]:
     """Holds the run folder for this process; the kernel lets go even after kill -9.
 

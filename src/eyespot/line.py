@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from eyespot.data import read
+from eyespot.data.faintness import faint_images
 from eyespot.data.grouping import arranged
 from eyespot.data.keeping import judged_parts, named_split, read_split, write_split
-from eyespot.data.faintness import faint_images
 from eyespot.data.loading import Loaded, load_digests, load_images
 from eyespot.data.reading import without_quarantined
 from eyespot.data.renumbering import renumbered
@@ -31,7 +31,12 @@ from eyespot.images.brightness import mean_and_deviation
 from eyespot.models.file import ModelCard, Score
 from eyespot.models.loading import load, model_path
 from eyespot.reports import report
-from eyespot.training.fitting import fitted_to_images, fitted_to_number, imbalance
+from eyespot.training.fitting import (
+    MOST_IMBALANCE,
+    fitted_to_images,
+    fitted_to_number,
+    imbalance,
+)
 from eyespot.training.history import best_epoch, write_history
 from eyespot.training.recipe import Recipe, read_recipe
 from eyespot.values import (
@@ -133,9 +138,10 @@ def train(
 ) -> Trained:
     """Trains a classifier on a pile of images and writes its run folder.
 
-    source: anything that `read` takes, or a Dataset. settings: recipe fields to replace. split: a
-    split.csv whose parts are to be taken as they are, whatever the recipe says of them. out: the
-    run folder, `runs/<dataset>-<n>` if not given. The test part is looked at once, at the end.
+    source: anything that `read` takes, or a Dataset. settings: recipe fields to replace.
+    quarantine: a table of images to leave out, besides the set's own. split: a split.csv whose
+    parts are to be taken as they are, whatever the recipe says of them. out: the run folder,
+    `runs/<dataset>-<n>` if not given. The test part is looked at once, at the end.
     Raises EyespotError: UsageError, DataError, ResourceError or MissingExtra.
     """
     _require("torch", "matplotlib", "jinja2")
@@ -155,7 +161,8 @@ def train(
         counts = parts.counts(loaded.dataset.labels, len(dataset.classes))
         chosen = fitted_to_number(chosen, counts["train"])
         tell.say(f"split: {parts.how}; {_choice(chosen)}")
-        issues = (*dataset.issues, *loaded.issues, *parts.issues)
+        faint = faint_images(loaded.dataset, loaded.images)
+        issues = (*dataset.issues, *loaded.issues, *faint, *parts.issues)
         notes = [*_cautions(chosen, counts["train"], mirrored_on_purpose), *sentences(issues)]
         for sentence in notes:
             tell.say(sentence)
@@ -230,6 +237,8 @@ def evaluate(
     tell = progress or Silence()
     judged, run = _model_and_run(model)
     dataset = renumbered(_read(source, columns, quarantine, tell), judged.classes)
+    for sentence in sentences([one for one in dataset.issues if one.kind == "quarantined"]):
+        tell.say(sentence)
     loaded = _loaded(dataset, judged.preparation, tell)
     parts, how = judged_parts(loaded, read_split(run) if run else None, part)
     indices = [index for index, own in enumerate(parts) if own == (part or "test")]
@@ -445,14 +454,16 @@ def _cautions(
     recipe: Recipe, counts: Sequence[int], mirrored_on_purpose: bool | None
 ) -> Iterator[str]:
     """What a person should know about the choices. counts: training images per class."""
-    if recipe.balance != "none":
-        how = {
-            "sampling": "so the training shows images of small classes more often",
-            "weights": "so in training images of small classes count more",
-        }[recipe.balance]
+    how = {
+        "none": "and nothing is done about it",
+        "sampling": "so the training shows images of small classes more often",
+        "weights": "so in training images of small classes count more",
+    }
+    ratio = imbalance(counts)
+    if ratio > MOST_IMBALANCE or (ratio > 1.05 and recipe.balance != "none"):
         yield (
-            f"the largest class has {imbalance(counts):.1f} times the images of the smallest, "
-            f"{how} (balance = {recipe.balance})"
+            f"the largest class has {ratio:.1f} times the images of the smallest, "
+            f"{how[recipe.balance]} (balance = {recipe.balance})"
         )
     if mirrored_on_purpose and recipe.kind == "ink":
         yield (

@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from eyespot.cli import augment, evaluate, predict, report, show, split, train
+from eyespot.cli import augment, check, evaluate, predict, report, show, split, train
 from eyespot.cli.outcome import guarded
 
 app = typer.Typer(
@@ -15,6 +15,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command("check")(guarded(check.command))
 app.command("split")(guarded(split.command))
 app.command("augment")(guarded(augment.command))
 app.command("train")(guarded(train.command))

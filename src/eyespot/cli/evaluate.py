@@ -6,7 +6,13 @@ from typing import Annotated, Literal
 
 import typer
 
-from eyespot.cli.options import ColumnsOption, JsonOption, ModelArgument, parse_columns
+from eyespot.cli.options import (
+    ColumnsOption,
+    JsonOption,
+    ModelArgument,
+    QuarantineOption,
+    parse_columns,
+)
 from eyespot.cli.talk import LiveProgress, columns_of_text, printable, say, show_json
 
 
@@ -17,6 +23,7 @@ def command(
         Literal["train", "valid", "test"] | None, typer.Option(help="Which part of DATA.")
     ] = None,
     columns: ColumnsOption = None,
+    quarantine: QuarantineOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Judge a model on labelled images: accuracy with its interval, and class by class.
@@ -28,7 +35,14 @@ def command(
 
     started = time.perf_counter()
     with LiveProgress() as progress:
-        judged = evaluate(model, data, part=part, columns=parse_columns(columns), progress=progress)
+        judged = evaluate(
+            model,
+            data,
+            part=part,
+            columns=parse_columns(columns),
+            quarantine=quarantine,
+            progress=progress,
+        )
     evaluation = judged.evaluation
     for issue in judged.issues:
         say(f"left out {issue.name}: {issue.detail}")

@@ -24,6 +24,10 @@ SeedOption = Annotated[int | None, typer.Option(help="The same as --set seed=N."
 SplitOption = Annotated[
     Path | None, typer.Option(help="A split.csv whose parts are to be taken as they are.")
 ]
+QuarantineOption = Annotated[
+    Path | None,
+    typer.Option(help="A table of images to leave out, besides the quarantine.csv of DATA."),
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
 

@@ -19,6 +19,7 @@ def command(
     out: Annotated[Path | None, typer.Option(help="The run folder; must be new or empty.")] = None,
     seed: given.SeedOption = None,
     columns: given.ColumnsOption = None,
+    quarantine: given.QuarantineOption = None,
     as_json: given.JsonOption = False,
 ) -> None:
     """Train a classifier on a pile of images.
@@ -35,6 +36,7 @@ def command(
             recipe=recipe,
             settings=given.recipe_fields(settings, seed),
             columns=given.parse_columns(columns),
+            quarantine=quarantine,
             split=split,
             out=out,
             progress=progress,

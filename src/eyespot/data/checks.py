@@ -83,6 +83,13 @@ def find_issues(dataset: Dataset, inventory: Inventory) -> Iterator[Issue]:
     return (issue for _, issue in found)
 
 
+def faint_issues(dataset: Dataset, brightness: Array, contrast: Array) -> Iterator[Issue]:
+    """Blank and nearly constant images alone, by the brightness and contrast of each, (N,)."""
+    rows = {"brightness": brightness, "contrast": contrast}
+    for kind, at, score, detail in _blanks(rows, dataset.labels):
+        yield Issue(kind=kind, name=dataset.names[at], detail=detail, score=score)
+
+
 _JUDGED = ("width", "height", "brightness", "contrast", "sharpness", "mode")
 _Columns = Mapping[str, Array]
 _Odd = Iterator[tuple[str, int, float, str]]  # kind, row, score, detail

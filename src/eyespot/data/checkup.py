@@ -10,8 +10,9 @@ import numpy as np
 from eyespot.data.checks import find_issues
 from eyespot.data.duplicates import Groups, duplicate_issues, find_duplicates
 from eyespot.data.inventory import Inventory
-from eyespot.data.reading import Source, read
+from eyespot.data.reading import read
 from eyespot.data.scanning import scan_images
+from eyespot.data.sources.recognition import Source
 from eyespot.files import cache_folder
 from eyespot.values import Array, Dataset, Issue
 

@@ -61,6 +61,19 @@ def write_quarantine(path: Path, rows: Iterable[Row]) -> None:
         ) from error
 
 
+def extend_quarantine(path: Path, rows: Sequence[Row]) -> int:
+    """Adds rows for images that the table does not name yet; returns how many there were.
+
+    The other rows stay as they are. Raises ResourceError where it cannot be written.
+    """
+    old = read_quarantine(path)
+    named = {row.name for row in old}
+    new = [row for row in rows if row.name not in named]
+    if new:
+        write_quarantine(path, [*old, *new])
+    return len(new)
+
+
 def read_quarantine(path: Path) -> list[Row]:
     """The rows of a table, which need no kind and detail; none where there is no table.
 

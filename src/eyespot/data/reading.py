@@ -1,15 +1,25 @@
 """Reading a set as every verb does: what its source holds, without what its quarantine names."""
 
-from collections.abc import Mapping
+import stat
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from eyespot.data.quarantine import Row, apply_quarantine, quarantine_path, read_quarantine
+from eyespot.data.quarantine import (
+    apply_quarantine,
+    extend_quarantine,
+    quarantine_path,
+    quarantine_rows,
+    read_quarantine,
+    write_quarantine,
+)
 from eyespot.data.sources import recognition
 from eyespot.data.sources.download import Progress
 from eyespot.data.sources.named import NAMED_SETS
 from eyespot.data.sources.recognition import Source
-from eyespot.errors import DataError
-from eyespot.values import Dataset
+from eyespot.errors import DataError, ResourceError
+from eyespot.values import Dataset, Issue
+
+_WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 def read(
@@ -45,7 +55,7 @@ def without_quarantined(dataset: Dataset, table: str | Path | None) -> Dataset:
     if not Path(table).is_file():
         raise DataError(f"there is no quarantine {table}; name a table as eyespot check writes it")
     gone = {issue.name for issue in dataset.issues if issue.kind == "quarantined"}
-    rows: list[Row] = [row for row in read_quarantine(Path(table)) if row.name not in gone]
+    rows = [row for row in read_quarantine(Path(table)) if row.name not in gone]
     return apply_quarantine(dataset, rows)
 
 
@@ -55,3 +65,29 @@ def own_quarantine(source: Source) -> Path | None:
     if isinstance(source, tuple) or (isinstance(source, str) and source in NAMED_SETS):
         return None
     return quarantine_path(source)
+
+
+def set_aside(
+    source: Source, dataset: Dataset, issues: Sequence[Issue], *, otherwise: Path
+) -> tuple[Path, int] | None:
+    """Puts what is wrong for certain into the set's quarantine; returns it, and how many are new.
+
+    None when nothing is wrong for certain, apart from what is in the quarantine already.
+
+    otherwise: the folder that gets the table where the set has no place for one. Raises
+    ResourceError then, with the way out.
+    """
+    rows, own = quarantine_rows(dataset, issues), own_quarantine(source)
+    if not rows:
+        return None
+    try:
+        if own is None:
+            raise ResourceError(f"{dataset.name} has no folder of its own for a quarantine")
+        if not own.parent.stat().st_mode & _WRITABLE:  # root could, but somebody does not want it
+            raise ResourceError(f"{own} cannot be written: the folder is read-only")
+        return own, extend_quarantine(own, rows)
+    except ResourceError as error:
+        reason = str(error).partition(";")[0]
+    table = otherwise / "quarantine.csv"
+    write_quarantine(table, [*(read_quarantine(own) if own else []), *rows])
+    raise ResourceError(f"{reason}; train and evaluate leave it out with --quarantine {table}")

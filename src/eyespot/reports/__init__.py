@@ -1,9 +1,13 @@
-"""The page that tells a person how good a run is, from its folder alone."""
+"""The pages: how good a run is, from its folder alone, and what a check found in a set."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eyespot.errors import MissingExtra
 from eyespot.files import Run
+
+if TYPE_CHECKING:
+    from eyespot.data.checkup import Checked
 
 
 def report(run: Run | str | Path) -> Path:
@@ -15,8 +19,26 @@ def report(run: Run | str | Path) -> Path:
     try:
         from eyespot.reports.page import write
     except ModuleNotFoundError as error:
-        package = (error.name or "").partition(".")[0]
-        if package == "eyespot":
-            raise
-        raise MissingExtra(package, extra="train", action="A report") from error
+        raise _said(error, action="A report") from error
     return write(run if isinstance(run, Run) else Run(Path(run)))
+
+
+def check_page(checked: "Checked", folder: str | Path) -> Path:
+    """Writes check.html, issues.csv and class_distribution.png into a folder; returns the page.
+
+    Decodes again the images that the page shows. Raises ResourceError when the folder cannot be
+    written, MissingExtra without matplotlib or jinja2.
+    """
+    try:
+        from eyespot.reports.checkpage import write
+    except ModuleNotFoundError as error:
+        raise _said(error, action="The page of a check") from error
+    return write(checked, Path(folder))
+
+
+def _said(error: ModuleNotFoundError, *, action: str) -> MissingExtra:
+    """What to say of a package that is not there; one of eyespot's own is a fault of eyespot."""
+    package = (error.name or "").partition(".")[0]
+    if package == "eyespot":
+        raise error
+    return MissingExtra(package, extra="train", action=action)

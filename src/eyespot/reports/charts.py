@@ -4,7 +4,7 @@ Shapes: N images, K classes, P parts.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import Any, Literal
 from unicodedata import east_asian_width
 
 import numpy as np
@@ -17,9 +17,10 @@ from matplotlib.ticker import MaxNLocator, PercentFormatter
 
 from eyespot.reports.drawing import ACCENT, INK, LINE, MUTED, PAPER, SOFT, WRONG, axes_in_inches
 from eyespot.reports.words import short
-from eyespot.values import PARTS, Array, Epoch, Part
+from eyespot.values import Array, Epoch
 
-_PART_COLOURS: dict[Part, str] = {"train": ACCENT, "valid": SOFT, "test": MUTED}
+# In this order; the images of a set without parts of its own are all of one kind.
+_PART_COLOURS = {"train": ACCENT, "valid": SOFT, "test": MUTED, "free": LINE, "images": ACCENT}
 
 # An embedded picture has one colour for both themes: these are legible on white and on black.
 _RIGHT_RGB, _WRONG_RGB = (63, 127, 217), (224, 105, 43)
@@ -61,17 +62,21 @@ def rate(epochs: Sequence[Epoch]) -> Figure:
     return figure
 
 
-def class_distribution(classes: Sequence[str], counts: Mapping[Part, Sequence[int]]) -> Figure:
-    """Images per class and part: a bar per class, or an outline by size where there are many."""
-    counts_PK = np.array([counts[part] for part in PARTS]).reshape(len(PARTS), len(classes))
+def class_distribution(classes: Sequence[str], counts: Mapping[Any, Sequence[int]]) -> Figure:
+    """Images per class: a bar per class, or an outline by size where there are many.
+
+    counts: of each part, or under `images` of all.
+    """
+    parts = [part for part in _PART_COLOURS if part in counts]
+    counts_PK = np.array([counts[part] for part in parts]).reshape(len(parts), len(classes))
     if len(classes) > NUM_BARS:
-        return _outline(counts_PK)
+        return _outline(parts, counts_PK)
     names = [short(name, 18) for name in classes]
     figure, axes = axes_in_inches(
         4.8, 0.75 + 0.23 * len(classes), left=_label_width(names), right=0.55, bottom=0.1, top=0.36
     )
     rows, start_K = np.arange(len(classes)), np.zeros(len(classes))
-    for part, counts_K in zip(PARTS, counts_PK, strict=True):
+    for part, counts_K in zip(parts, counts_PK, strict=True):
         axes.barh(rows, counts_K, 0.72, start_K, color=_PART_COLOURS[part], label=part)
         start_K += counts_K
     for row, total in enumerate(start_K):
@@ -82,7 +87,8 @@ def class_distribution(classes: Sequence[str], counts: Mapping[Part, Sequence[in
     axes.set_xticks([])
     axes.tick_params(length=0, labelcolor=INK)
     axes.spines[:].set_visible(False)
-    _legend(figure, "upper left")
+    if len(parts) > 1:
+        _legend(figure, "upper left")
     return figure
 
 
@@ -183,18 +189,19 @@ def _epoch_axis(axes: Axes) -> None:
     axes.tick_params(length=0)
 
 
-def _outline(counts_PK: Array) -> Figure:
+def _outline(parts: Sequence[str], counts_PK: Array) -> Figure:
     figure, axes = axes_in_inches(4.8, 2.4, left=0.6, top=0.4)
     order = np.argsort(-counts_PK.sum(axis=0), kind="stable")
     tops_PK = np.vstack([np.zeros(len(order)), counts_PK[:, order].cumsum(axis=0)])
     edges = np.arange(len(order) + 1)
-    for part, low_K, high_K in zip(PARTS, tops_PK[:-1], tops_PK[1:], strict=True):
+    for part, low_K, high_K in zip(parts, tops_PK[:-1], tops_PK[1:], strict=True):
         axes.stairs(high_K, edges, baseline=low_K, fill=True, color=_PART_COLOURS[part], label=part)
     axes.set(xlim=(0, len(order)), ylim=(0, None), xlabel=f"{len(order):,} classes, largest first")
     axes.grid(axis="y")
     axes.tick_params(length=0)
     axes.spines["left"].set_visible(False)
-    _legend(figure, "upper left")
+    if len(parts) > 1:
+        _legend(figure, "upper left")
     return figure
 
 

@@ -1,24 +1,21 @@
 """Writing the report: facts in, one HTML page, its charts as PNG files and a text table out."""
 
-import base64
-import io
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import jinja2
 from markupsafe import Markup
 from matplotlib.figure import Figure
-from PIL import Image
 
-from eyespot.errors import count
 from eyespot.evaluation import confusion, mistakes, sample
 from eyespot.evaluation.examples import NUM_MISTAKES, NUM_SAMPLE
 from eyespot.files import Run, write_bytes, write_text
 from eyespot.reports import charts, drawing
 from eyespot.reports.facts import Facts, commonest, doubts, read_facts
-from eyespot.reports.words import duration, listed, percent, printable, short
+from eyespot.reports.rendering import rendered
+from eyespot.reports.thumbnails import png_uri
+from eyespot.reports.words import percent, short
 from eyespot.values import PARTS, Array, ClassScore, Evaluation
 
 NUM_CONFUSIONS = 20
@@ -56,17 +53,8 @@ def write(run: Run) -> Path:
 
 def render(run: Run, facts: Facts, drawings: dict[str, Markup]) -> str:
     """The page as HTML. Every name in it is escaped; drawings are trusted."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("eyespot.reports", "."),
-        autoescape=True,
-        finalize=_finalize,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"short": short, "percent": percent, "duration": duration}
-    environment.globals |= {"count": count, "listed": listed}
-    return environment.get_template("report.html.j2").render(
+    return rendered(
+        "report.html.j2",
         run=run,
         facts=facts,
         score=facts.score,
@@ -74,7 +62,6 @@ def render(run: Run, facts: Facts, drawings: dict[str, Markup]) -> str:
         commonest=commonest(facts.score) if facts.score else None,
         doubts=doubts(facts, facts.score) if facts.score else [],
         drawings=drawings,
-        colours=drawing.COLOURS,
         parts=_parts(facts),
         left_out=Counter(issue.kind for issue in facts.left_out).most_common(),
         remarks=Counter(issue.kind for issue in facts.remarks).most_common(),
@@ -115,11 +102,6 @@ def digits(score: Evaluation) -> int:
     return 2 if score.accuracy.high - score.accuracy.low < 0.01 else 1
 
 
-def _finalize(value: Any) -> Any:
-    # A lone surrogate, as names of files that are not UTF-8 hold, cannot be written at all.
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
-
-
 def _figures(facts: Facts) -> dict[str, Figure]:
     classes, origin = facts.test.classes, facts.origin
     figures = {
@@ -154,7 +136,7 @@ def _shown(facts: Facts, indices: Array, most: int) -> list[Shown]:
     return [
         Shown(
             name=test.names[index],
-            picture=_data_uri(facts.pictures[test.names[index]]),
+            picture=png_uri(facts.pictures[test.names[index]]),
             truth=test.classes[test.labels[index]],
             said=test.classes[predicted[index]],
             probability=float(test.probs[index, predicted[index]]),
@@ -162,12 +144,6 @@ def _shown(facts: Facts, indices: Array, most: int) -> list[Shown]:
         )
         for index in _with_picture(facts, indices)[:most]
     ]
-
-
-def _data_uri(picture: Array) -> str:
-    data = io.BytesIO()
-    Image.fromarray(picture[..., 0] if picture.shape[-1] == 1 else picture).save(data, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(data.getvalue()).decode('ascii')}"
 
 
 def _parts(facts: Facts) -> list[tuple[str, int, float]]:

@@ -20,13 +20,14 @@ def epoch_order(labels_N: Tensor, recipe: Recipe, epoch: int) -> Tensor:
     if recipe.balance != "sampling":
         return order
     generator = stream(recipe.seed, "classes", epoch)
-    occurring = torch.unique(labels_N.cpu())
+    labels_N = labels_N.cpu()
+    occurring = torch.unique(labels_N)
     share, extra = divmod(len(labels_N), len(occurring))
     # Which classes get one image more changes with the epoch.
     bonus = torch.randperm(len(occurring), generator=generator) < extra
     chosen = []
     for label, more in zip(occurring, bonus, strict=True):
-        members = (labels_N.cpu() == label).nonzero().flatten()
+        members = (labels_N == label).nonzero().flatten()
         num = share + int(more)
         repeated, rest = divmod(num, len(members))
         some = torch.randperm(len(members), generator=generator)[:rest]

@@ -1,0 +1,59 @@
+"""`eyespot check DATA`."""
+
+import shlex
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from eyespot.cli import options as given
+from eyespot.cli.talk import LiveProgress, printable, say, show_json
+from eyespot.errors import count
+
+
+def command(
+    data: Annotated[str, typer.Argument(help="Labelled images, in any form that train reads.")],
+    out: Annotated[
+        Path | None, typer.Option(help="The folder of the page; must be new or empty.")
+    ] = None,
+    quarantine: Annotated[
+        bool,
+        typer.Option("--quarantine", help="Let every verb leave out what is wrong for certain."),
+    ] = False,
+    columns: given.ColumnsOption = None,
+    as_json: given.JsonOption = False,
+) -> None:
+    """Look at every image; say what is wrong, odd or there twice, and make a page of it.
+
+    Nothing is changed or deleted. --quarantine names in a table, quarantine.csv, the images that
+    cannot be decoded, are blank, lie under two labels, or in two parts: every verb leaves them out
+    as long as they have their row. The exit code is 0 when the check was done, whatever it found,
+    and 3 when DATA cannot be read at all.
+    """
+    from eyespot.data import read
+    from eyespot.data.checkup import check
+    from eyespot.data.reading import set_aside
+    from eyespot.files import fresh_folder
+    from eyespot.reports import check_page
+    from eyespot.reports.findings import check_facts, num_certain, summary
+
+    started = time.perf_counter()
+    with LiveProgress() as progress:
+        dataset = read(data, columns=given.parse_columns(columns), progress=progress.download)
+        with fresh_folder(out, name=dataset.name, root=Path("checks"), purpose="check") as folder:
+            checked = check(dataset, progress=progress.image)
+            page = check_page(checked, folder)
+    seconds = time.perf_counter() - started
+    if as_json:
+        files = {"page": str(page), "issues_table": str(folder / "issues.csv")}
+        show_json({**check_facts(checked), **files, "seconds": round(seconds, 2)})
+    else:
+        print("\n".join(map(printable, summary(checked))))
+    say(f"{seconds:.1f} s; page: {page}")
+    if quarantine:
+        done = set_aside(data, dataset, checked.issues, otherwise=folder)
+        what = f"{count(done[1], 'image')} put in quarantine: {done[0]}" if done else ""
+        say(what or "nothing put in quarantine: no image is wrong for certain")
+    verb = "check --quarantine" if num_certain(checked) and not quarantine else "train"
+    say(f"next: eyespot {verb} {shlex.quote(data)}")
