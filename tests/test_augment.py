@@ -14,7 +14,6 @@ import eyespot
 from conftest import TINY, halves, write_pictures
 from eyespot.copies import Copies, augment
 from eyespot.data.copying import copies_per_image
-from eyespot.data.loading import load_digests
 from eyespot.data.splits import split
 from eyespot.errors import DataError, ResourceError, UsageError
 from eyespot.evaluation.mirrors import Mirror, flipped, half_turned, mirrors
@@ -631,14 +630,13 @@ def test_the_verb_wants_to_know_how_many(eyespot, tmp_path, flags):
 @pytest.mark.slow
 def test_english_characters_to_100_a_class_on_disk(tmp_path):
     """No copy's original is outside of the training part: 20 seeds planned, one on disk."""
-    data = english()
-    loaded = load_digests(data)
+    planned = plan(english(), settings={"seed": 20})
+    loaded = planned.loaded
     for seed in range(20):
         parts = split(loaded.dataset, seed=seed, digests=loaded.digests).parts
         numbers = copies_per_image(loaded.dataset, parts, seed=seed, per_class=100)
         assert {parts[index] for index in np.flatnonzero(numbers)} == {"train"}
 
-    planned = plan(data, settings={"seed": 20})
     result = augment(planned, tmp_path / "out", Copies(per_class=100))
 
     assert result.after["train"] == [100] * 62

@@ -1,4 +1,4 @@
-"""The page of a check and its verb: what they say, and what hostile names can do to them: nothing."""
+"""The page of a check and its verb: what they say, and that hostile names do nothing to them."""
 
 import base64
 import io

@@ -115,7 +115,7 @@ class TestTrain:
         assert listener.epochs == [(1, 2), (2, 2)]
 
     def test_a_download_is_told(self, monkeypatch, tmp_path):
-        def read(source, *, columns, progress):
+        def read(source, *, columns, quarantine, progress):
             progress("images.gz", 5, 10)
             return eyespot.read(pair())
 

@@ -34,6 +34,7 @@ def command(
     settings: given.SettingsOption = None,
     seed: given.SeedOption = None,
     columns: given.ColumnsOption = None,
+    quarantine: given.QuarantineOption = None,
     as_json: given.JsonOption = False,
 ) -> None:
     """Write varied copies of the training images beside the originals, as a set of its own.
@@ -55,10 +56,9 @@ def command(
     check_free(out)
     judge = load(model) if model else None
     fields, named = given.recipe_fields(settings, seed), given.parse_columns(columns)
+    left = {"split": split, "quarantine": quarantine}
     with LiveProgress() as tell:
-        planned = plan(
-            data, recipe=recipe, settings=fields, columns=named, split=split, progress=tell
-        )
+        planned = plan(data, recipe=recipe, settings=fields, columns=named, progress=tell, **left)
         for sentence in (f"split: {planned.split.how}", *sentences(planned.issues)):
             tell.say(sentence)
         made = augment(planned, out, copies, model=judge, progress=tell)

@@ -17,6 +17,7 @@ def command(
     settings: given.SettingsOption = None,
     seed: given.SeedOption = None,
     columns: given.ColumnsOption = None,
+    quarantine: given.QuarantineOption = None,
     as_json: given.JsonOption = False,
 ) -> None:
     """Split images into train, valid and test, and write who is where; train nothing.
@@ -31,8 +32,15 @@ def command(
 
     given.writable(out)
     fields, named = given.recipe_fields(settings, seed), given.parse_columns(columns)
-    with LiveProgress() as progress:
-        made = plan(data, recipe=recipe, settings=fields, columns=named, progress=progress)
+    with LiveProgress() as tell:
+        made = plan(
+            data,
+            recipe=recipe,
+            settings=fields,
+            columns=named,
+            quarantine=quarantine,
+            progress=tell,
+        )
     write_split(out, made.loaded, made.split.parts)
     classes, counts = made.loaded.dataset.classes, made.counts
     say(f"split: {made.split.how}")

@@ -191,11 +191,16 @@ def _later(checked: Checked) -> Iterator[Step]:
             f"{count(num, 'image')} {_are(num)} unlike the rest in light, sharpness or size: "
             "look through them; nothing is wrong for certain."
         )
-    if num := seen["duplicate"] + seen["near-duplicate"]:
-        copies = count(num, "image is a copy", "images are copies")
+    if num := seen["duplicate"]:
         yield Step(
-            f"{copies} of an earlier one, or nearly: harmless, as training keeps them together, "
-            "but there is less to learn from than it seems."
+            f"{count(num, 'image is a copy', 'images are copies')} of an earlier one: harmless, as "
+            "training keeps equal pixels in one part, but less to learn from than it seems."
+        )
+    if num := seen["near-duplicate"]:
+        looks = count(num, "image looks", "images look")
+        yield Step(
+            f"{looks} the same as an earlier one; training takes them for two, so that a split of "
+            "your own should keep them together."
         )
     if checked.imbalance > 3:
         yield Step(
