@@ -4,7 +4,6 @@ N images, S side, C channels.
 """
 
 import contextlib
-import hashlib
 import math
 import os
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
+from eyespot.data.measurement import pixel_digest
 from eyespot.data.selection import selected
 from eyespot.errors import DataError, ImageError, ResourceError, count
 from eyespot.images.decode import in_order, open_image
@@ -61,7 +61,7 @@ def load_images(
     num = len(dataset)
     if (ready := _ready(dataset.images, size, channels)) is not None:
         on_image(num)
-        digests = tuple(map(_digest, ready))
+        digests = tuple(map(pixel_digest, ready))
         return Loaded(dataset=dataset, images=ready, digests=digests, issues=())
     images = _room(dataset, (num, size, size, channels))
 
@@ -115,7 +115,7 @@ def _readable(
             pixels, remarks = open_image(source)
         except ImageError as error:
             return error
-        return _digest(pixels), load(pixels), remarks
+        return pixel_digest(pixels), load(pixels), remarks
 
     bad = []
     for index, result in enumerate(_results(look, dataset.images)):
@@ -136,7 +136,7 @@ def pixel_digests(dataset: Dataset) -> tuple[bytes, ...]:
 
     def digest(source: Any) -> bytes | None:
         try:
-            return _digest(open_image(source).pixels)
+            return pixel_digest(open_image(source).pixels)
         except ImageError:
             return None
 
@@ -165,11 +165,6 @@ def _check_share(dataset: Dataset, bad: list[Issue]) -> None:
 def _results(load: Callable[[Any], Any], images: Any) -> Iterator[Any]:
     # An array needs no decoding: handing its small images to threads costs more than it saves.
     return map(load, images) if isinstance(images, np.ndarray) else in_order(load, images, batch=16)
-
-
-def _digest(pixels: Array) -> bytes:
-    head = repr(pixels.shape).encode()
-    return hashlib.blake2b(head + pixels.tobytes(), digest_size=16).digest()
 
 
 def _room(dataset: Dataset, shape: tuple[int, ...]) -> Array:
