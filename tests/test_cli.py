@@ -108,7 +108,7 @@ class TestTrain:
         def report(run):
             raise ValueError("no glyph")
 
-        monkeypatch.setattr("eyespot.line.report", report)
+        monkeypatch.setattr("eyespot.line.training.report", report)
         answer = eyespot("train", trained.data, *SETTINGS)
 
         assert answer.code == 0
@@ -480,7 +480,9 @@ class TestErrors:
         self, eyespot, trained, here, monkeypatch
     ):
         Path("runs").touch()
-        monkeypatch.setattr("eyespot.line.load_images", lambda *_, **__: pytest.fail("too late"))
+        monkeypatch.setattr(
+            "eyespot.line.planning.load_images", lambda *_, **__: pytest.fail("too late")
+        )
 
         answer = eyespot("train", trained.data)
 

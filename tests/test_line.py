@@ -119,7 +119,7 @@ class TestTrain:
             progress("images.gz", 5, 10)
             return eyespot.read(pair())
 
-        monkeypatch.setattr("eyespot.line.read", read)
+        monkeypatch.setattr("eyespot.line.planning.read", read)
         listener = Listener()
 
         train("mnist", settings=TINY, out=tmp_path / "run", progress=listener)
@@ -145,7 +145,9 @@ class TestTrain:
     ):
         monkeypatch.chdir(tmp_path)
         (tmp_path / "runs").write_text("a file")
-        monkeypatch.setattr("eyespot.line.load_images", lambda *_, **__: pytest.fail("too late"))
+        monkeypatch.setattr(
+            "eyespot.line.planning.load_images", lambda *_, **__: pytest.fail("too late")
+        )
 
         with pytest.raises(ResourceError, match="runs cannot be made"):
             train(pair(), settings=TINY)
@@ -206,7 +208,7 @@ class TestWhenItBreaksOff:
             assert all(path.exists() for path in names)
             raise ValueError("no glyph")
 
-        monkeypatch.setattr("eyespot.line.report", report)
+        monkeypatch.setattr("eyespot.line.training.report", report)
         listener = Listener()
 
         trained = train(pair(), settings=TINY, out=tmp_path / "run", progress=listener)

@@ -6,30 +6,25 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from eyespot.data import read
 from eyespot.data.faintness import faint_images
-from eyespot.data.grouping import arranged
-from eyespot.data.keeping import judged_parts, named_split, read_split, write_split
-from eyespot.data.loading import Loaded, load_digests, load_images
-from eyespot.data.reading import without_quarantined
-from eyespot.data.renumbering import renumbered
-from eyespot.data.sources.recognition import Source as Readable
-from eyespot.data.splits import Split, check_classes
-from eyespot.data.splits import split as divide
+from eyespot.data.keeping import write_split
+from eyespot.data.loading import Loaded
+from eyespot.data.splits import Split
 from eyespot.data.summary import described, sentences, summarised
 from eyespot.data.survey import survey
-from eyespot.errors import DataError, MissingExtra
+from eyespot.errors import MissingExtra
 from eyespot.evaluation import examples, judge
 from eyespot.evaluation.calibration import fit_temperature, tempered
 from eyespot.evaluation.record import write_record
 from eyespot.files import Run, new_run, owned, write_issues, write_json, write_text
 from eyespot.images.brightness import mean_and_deviation
+from eyespot.line.planning import Source, arranged_set, loaded_images, read_source, split_of
+from eyespot.line.progress import Progress, Silence
 from eyespot.models.file import ModelCard, Score
-from eyespot.models.loading import load, model_path
 from eyespot.reports import report
 from eyespot.training.fitting import (
     MOST_IMBALANCE,
@@ -40,7 +35,6 @@ from eyespot.training.fitting import (
 from eyespot.training.history import best_epoch, write_history
 from eyespot.training.recipe import Recipe, read_recipe
 from eyespot.values import (
-    PARTS,
     Array,
     Dataset,
     Epoch,
@@ -55,36 +49,6 @@ from eyespot.values import (
 if TYPE_CHECKING:
     from eyespot.models.torch_model import TorchModel
 
-Source = Readable | Dataset
-
-
-class Progress(Protocol):
-    """Who is told how the work goes on; the command line prints it."""
-
-    def say(self, sentence: str) -> None: ...
-
-    def download(self, file: str, done: int, size: int) -> None: ...
-
-    def image(self, done: int, num: int) -> None: ...
-
-    def copy(self, done: int, num: int) -> None: ...
-
-    def epoch(self, epoch: Epoch, num: int) -> None: ...
-
-
-class Silence:
-    """Tells nobody."""
-
-    def say(self, sentence: str) -> None: ...
-
-    def download(self, file: str, done: int, size: int) -> None: ...
-
-    def image(self, done: int, num: int) -> None: ...
-
-    def copy(self, done: int, num: int) -> None: ...
-
-    def epoch(self, epoch: Epoch, num: int) -> None: ...
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Trained:
@@ -96,33 +60,6 @@ class Trained:
     counts: Mapping[Part, Sequence[int]]
     evaluation: Evaluation | None
     seconds: float
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Plan:
-    """Which image goes to which part. loaded: the readable images, without their pixels."""
-
-    recipe: Recipe
-    loaded: Loaded
-    split: Split
-    issues: tuple[Issue, ...]
-
-    @property
-    def counts(self) -> dict[Part, list[int]]:
-        """The number of images of each class, part by part."""
-        dataset = self.loaded.dataset
-        return self.split.counts(dataset.labels, len(dataset.classes))
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Judged:
-    """What an evaluation gave. how: which images it is about, in words."""
-
-    evaluation: Evaluation
-    predictions: Predictions
-    how: str
-    issues: tuple[Issue, ...]
-    counts: Mapping[Part, int]
 
 
 def train(
@@ -150,14 +87,14 @@ def train(
     tell, started = progress or Silence(), time.perf_counter()
     chosen = read_recipe(recipe, settings)
 
-    dataset = _arranged(_read(source, columns, quarantine, tell), chosen)
+    dataset = arranged_set(read_source(source, columns, quarantine, tell), chosen)
     with _run_folder(out, dataset) as run:
         looks = survey(dataset)
         mirrored_on_purpose = chosen.flip
         chosen = fitted_to_images(chosen, looks)
         tell.say(described(dataset, looks))
-        loaded = _loaded(dataset, chosen, tell)
-        parts = _split(loaded, chosen, split)
+        loaded = loaded_images(dataset, chosen, tell)
+        parts = split_of(loaded, chosen, split)
         counts = parts.counts(loaded.dataset.labels, len(dataset.classes))
         chosen = fitted_to_number(chosen, counts["train"])
         tell.say(f"split: {parts.how}; {_choice(chosen)}")
@@ -170,7 +107,7 @@ def train(
 
         model, history = _trained(run, loaded, parts, chosen, tell)
         model, valid = _calibrated(model, loaded, parts.indices("valid"))
-        test = _predictions(model, loaded, parts.indices("test"))
+        test = predictions_of(model, loaded, parts.indices("test"))
         evaluation = judge(test) if len(test) else None
         model = _scored(model, evaluation)
         model.save(run.model)
@@ -194,77 +131,6 @@ def train(
     )
 
 
-def plan(
-    source: Source,
-    *,
-    recipe: str | Path | Recipe = "standard",
-    settings: Mapping[str, object] | None = None,
-    columns: Mapping[str, str] | None = None,
-    quarantine: str | Path | None = None,
-    split: str | Path | None = None,
-    progress: Progress | None = None,
-) -> Plan:
-    """The split that `train` with the same arguments makes, and nothing else of it.
-
-    Raises UsageError or DataError as `train` does.
-    """
-    tell = progress or Silence()
-    chosen = read_recipe(recipe, settings)
-    dataset = _arranged(_read(source, columns, quarantine, tell), chosen)
-    loaded = load_digests(dataset, on_image=lambda done: tell.image(done, len(dataset)))
-    parts = _split(loaded, chosen, split)
-    issues = (*dataset.issues, *loaded.issues, *parts.issues)
-    return Plan(recipe=chosen, loaded=loaded, split=parts, issues=issues)
-
-
-def evaluate(
-    model: "str | Path | Trained | TorchModel",
-    source: Source,
-    *,
-    part: Part | None = None,
-    columns: Mapping[str, str] | None = None,
-    quarantine: str | Path | None = None,
-    progress: Progress | None = None,
-) -> Judged:
-    """How good a model is on labelled images that it was not trained on.
-
-    Of the set that it was trained on, its test part, as the run folder keeps it; of another set
-    with parts of its own, that set's test part; else all images. part: another one, by name.
-    A picture that the model was trained on is not judged, whatever its name and set; a model file
-    without its run folder, and a model in memory, do not know which these are.
-    Raises DataError when a class is not one of the model's, or when no image is left.
-    """
-    tell = progress or Silence()
-    judged, run = _model_and_run(model)
-    dataset = renumbered(_read(source, columns, quarantine, tell), judged.classes)
-    for sentence in sentences([one for one in dataset.issues if one.kind == "quarantined"]):
-        tell.say(sentence)
-    loaded = _loaded(dataset, judged.preparation, tell)
-    parts, how = judged_parts(loaded, read_split(run) if run else None, part)
-    indices = [index for index, own in enumerate(parts) if own == (part or "test")]
-    if not indices:
-        raise DataError(f"{dataset.name}: no image is left to judge by ({how})")
-    predictions = _predictions(judged, loaded, indices)
-    return Judged(
-        evaluation=judge(predictions),
-        predictions=predictions,
-        how=how,
-        issues=loaded.issues,
-        counts={name: parts.count(name) for name in PARTS},
-    )
-
-
-def _read(
-    source: Source,
-    columns: Mapping[str, str] | None,
-    quarantine: str | Path | None,
-    tell: Progress,
-) -> Dataset:
-    if isinstance(source, Dataset):
-        return without_quarantined(source, quarantine)
-    return read(source, columns=columns, quarantine=quarantine, progress=tell.download)
-
-
 @contextlib.contextmanager
 def _run_folder(out: str | Path | None, dataset: Dataset) -> Iterator[Run]:
     """A fresh run folder, held for this process; what goes wrong in it is told what is saved."""
@@ -279,41 +145,6 @@ def _run_folder(out: str | Path | None, dataset: Dataset) -> Iterator[Run]:
             with contextlib.suppress(OSError):
                 run.path.rmdir()  # goes only if nothing was written yet
         raise
-
-
-def _loaded(dataset: Dataset, shape: Recipe | Preparation, tell: Progress) -> Loaded:
-    assert shape.size and shape.channels, "the recipe is not fitted"
-    return load_images(
-        dataset,
-        size=shape.size,
-        channels=shape.channels,
-        fit=shape.fit,
-        on_image=lambda done: tell.image(done, len(dataset)),
-    )
-
-
-def _arranged(dataset: Dataset, recipe: Recipe) -> Dataset:
-    """The set with the groups and parts that the recipe wishes for."""
-    check_classes(dataset)
-    return arranged(dataset, group=recipe.group, split=recipe.split)
-
-
-def _split(loaded: Loaded, recipe: Recipe, table: str | Path | None) -> Split:
-    """The split that the table says, or else the recipe."""
-    if table is not None:
-        return named_split(Path(table), loaded)
-    numbers: dict[Part, int | None] = {
-        "valid": recipe.valid_per_class,
-        "test": recipe.test_per_class,
-    }
-    return divide(
-        loaded.dataset,
-        seed=recipe.seed,
-        valid=recipe.valid,
-        test=recipe.test,
-        per_class={part: num for part, num in numbers.items() if num},
-        digests=loaded.digests,
-    )
 
 
 def _trained(
@@ -372,7 +203,7 @@ def _calibrated(
     model: "TorchModel", loaded: Loaded, indices: Sequence[int]
 ) -> "tuple[TorchModel, Predictions]":
     """The model with the temperature that suits the validation part, and what it says of it."""
-    valid = _predictions(model, loaded, indices)
+    valid = predictions_of(model, loaded, indices)
     temperature = fit_temperature(valid)
     valid = replace(valid, probs=tempered(valid.probs, temperature))
     return _with_card(model, temperature=temperature), valid
@@ -389,7 +220,7 @@ def _with_card(model: "TorchModel", **changes: object) -> "TorchModel":
     return type(model)(model.card.model_copy(update=changes), model.net)
 
 
-def _predictions(model: Model, loaded: Loaded, indices: Sequence[int]) -> Predictions:
+def predictions_of(model: Model, loaded: Loaded, indices: Sequence[int]) -> Predictions:
     chosen = np.asarray(indices, dtype=np.int64)
     return Predictions(
         names=tuple(loaded.dataset.names[index] for index in indices),
@@ -405,17 +236,6 @@ def _pictures(loaded: Loaded, test: Predictions) -> dict[str, Array]:
         return {}
     places = {name: index for index, name in enumerate(loaded.dataset.names)}
     return {name: loaded.images[places[name]] for name in examples(test)}
-
-
-def _model_and_run(
-    model: "str | Path | Trained | TorchModel",
-) -> "tuple[TorchModel, Run | None]":
-    """The model that is meant, and the folder that knows what it was trained on."""
-    if isinstance(model, Trained):
-        return model.model, model.run
-    if isinstance(model, str | Path):
-        return load(model), Run(model_path(model).parent)
-    return model, None
 
 
 def _write_plan(

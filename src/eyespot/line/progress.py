@@ -1,0 +1,33 @@
+"""Who is told how the work goes on."""
+
+from typing import Protocol
+
+from eyespot.values import Epoch
+
+
+class Progress(Protocol):
+    """Who is told how the work goes on; the command line prints it."""
+
+    def say(self, sentence: str) -> None: ...
+
+    def download(self, file: str, done: int, size: int) -> None: ...
+
+    def image(self, done: int, num: int) -> None: ...
+
+    def copy(self, done: int, num: int) -> None: ...
+
+    def epoch(self, epoch: Epoch, num: int) -> None: ...
+
+
+class Silence:
+    """Tells nobody."""
+
+    def say(self, sentence: str) -> None: ...
+
+    def download(self, file: str, done: int, size: int) -> None: ...
+
+    def image(self, done: int, num: int) -> None: ...
+
+    def copy(self, done: int, num: int) -> None: ...
+
+    def epoch(self, epoch: Epoch, num: int) -> None: ...
