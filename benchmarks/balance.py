@@ -57,7 +57,7 @@ def main() -> None:
     parser.add_argument("--set", action="append", default=[], dest="settings")
     parser.add_argument("--recipe", default="quick")
     options = parser.parse_args()
-    settings = eyespot.training.recipe.parse_settings(options.settings)
+    settings = eyespot.training.recipefile.parse_settings(options.settings)
     scores: dict[str, list[float]] = {"none": [], "weights": [], "sampling": []}
     for seed in range(options.seeds):
         dataset = imbalanced(options.source, ratio=options.ratio, seed=seed, settings=settings)
@@ -79,6 +79,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    import eyespot.training.recipe
+    import eyespot.training.recipefile
 
     main()

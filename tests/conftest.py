@@ -1,8 +1,9 @@
 """What several test files share: pictures on disk, one trained run, the command line in-process."""
 
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,3 +86,20 @@ def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trains on one core, and without the two seconds that a page of charts takes."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})  # two threads that wait cost more
     monkeypatch.setattr("eyespot.line.training.report", lambda run: run.report.write_text("a page"))
+
+
+@pytest.fixture
+def full_disk() -> Callable[[int], contextlib.AbstractContextManager[None]]:
+    """A context in which no file grows beyond so many bytes, as on a disk that is full."""
+    resource = pytest.importorskip("resource", reason="no such limit here")
+
+    @contextlib.contextmanager
+    def limited(size: int) -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    return limited

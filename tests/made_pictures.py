@@ -33,6 +33,13 @@ def copied(pixels: Array, *, scale: float = 0.6, quality: int = 60) -> bytes:
     return file.getvalue()
 
 
+def fade(first: int, second: int, num: int) -> list[Array]:
+    """`num` frames in which one photo becomes another: each looks like the next, few like all."""
+    one, other = photo(first).astype(float), photo(second).astype(float)
+    shares = np.linspace(0, 1, num)
+    return [(one + share * (other - one)).astype(np.uint8) for share in shares]
+
+
 def dataset(
     images: Any,
     *,

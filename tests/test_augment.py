@@ -14,6 +14,7 @@ import eyespot
 from conftest import TINY, halves, write_pictures
 from eyespot.copies import Copies, augment
 from eyespot.data.copying import copies_per_image
+from eyespot.data.duplicates import Duplicates
 from eyespot.data.selection import selected
 from eyespot.data.splits import split
 from eyespot.errors import DataError, ResourceError, UsageError
@@ -170,9 +171,9 @@ def test_ranges_that_are_none_are_refused(ranges, sentence):
 def test_english_characters_are_brought_to_100_from_their_training_part_alone(seed):
     """On the level of the plan; the slow test below does it on disk."""
     data = english()
-    names = [name.encode() for name in data.names]  # no two pictures of it are equal
+    alone = Duplicates(exact=(), near=())  # no two pictures of it look the same
 
-    parts = split(data, seed=seed, digests=names).parts
+    parts = split(data, seed=seed, duplicates=alone).parts
     numbers = copies_per_image(data, parts, seed=seed, per_class=100)
 
     trained = np.array([part == "train" for part in parts])

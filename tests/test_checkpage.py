@@ -15,7 +15,7 @@ from conftest import TINY, halves, write_pictures
 from eyespot.data import read
 from eyespot.data.checkup import Checked, check
 from eyespot.data.faintness import faint_images
-from eyespot.data.quarantine import Row, write_quarantine
+from eyespot.data.quarantine import Row, read_quarantine, write_quarantine
 from eyespot.errors import DataError
 from eyespot.files import read_table
 from eyespot.reports import check_page
@@ -126,7 +126,7 @@ class TestPage:
         page = Page(page_of(Dataset(**{**vars(data), "issues": rows}), tmp_path))
 
         assert "593 missing-file" in page.text
-        assert "a.csv line 19 '19' is not there and 573 more, see issues.csv" in page.text
+        assert "a.csv line 19 '19' is not there and 573 more in issues.csv" in page.text
         assert "593 rows of the table name no image: mend the names." in page.text
 
     def test_contradictions_come_before_leaks_and_these_before_copies(self, tmp_path):
@@ -243,7 +243,7 @@ class TestVerb:
             "the largest class has 1.1 times the images of the smallest\n"
         )
         first, second = answer.err.splitlines()
-        assert re.fullmatch(r"\d+\.\d s; page: checks/pets-1/check.html", first)
+        assert re.fullmatch(r"\d+\.\d+ s; page: checks/pets-1/check.html", first)
         assert second == "next: eyespot check --quarantine pets"
 
     def test_json_is_one_object(self, eyespot, pets):
@@ -367,14 +367,73 @@ class TestQuarantine:
         assert "on 11 images (all images)" in answer.out
         assert "on 10 images (all images)" in more.out
 
-    def test_a_table_keeps_its_quarantine_beside_it(self, pets):
+    @pytest.fixture
+    def labels(self, pets):
+        """A table in the folder, which is read by it from then on; its fifth `cat` is a dog."""
         rows = [f"left/{number}.png,cat" for number in range(5)]
         rows += [f"right/{number}.png,dog" for number in range(5)]
+        rows += ["left/broken.png,cat", "left/blank.png,cat", "left/twin.png,dog"]
+        (pets / "left" / "twin.png").write_bytes((pets / "left" / "4.png").read_bytes())
         (pets / "labels.csv").write_text("\n".join(["image,label", *rows]) + "\n")
-        write_quarantine(pets / "labels.csv.quarantine.csv", [Row("left/2.png", "", "")])
+        return pets / "labels.csv"
 
-        assert len(read(pets / "labels.csv")) == 9
-        assert len(read(pets)) == 10  # the folder has a table of its own
+    def test_what_is_broken_stays_out_whether_the_folder_or_its_table_is_named(
+        self, eyespot, pets, labels
+    ):
+        eyespot("check", "pets", "--quarantine")
+
+        assert read_quarantine(pets / "quarantine.csv")
+        kept = read(labels)
+
+        assert {"left/broken.png", "left/blank.png"}.isdisjoint(kept.names)
+        assert [issue for issue in kept.issues if issue.kind == "quarantined"][0] == Issue(
+            kind="quarantined",
+            name="left/blank.png",
+            detail="blank: one colour all over, 78% bright (in quarantine.csv)",
+            left_out=True,
+        )
+
+    def test_what_goes_by_labels_that_may_be_others_is_told_and_used(self, eyespot, pets, labels):
+        eyespot("check", "pets", "--quarantine")
+
+        kept = read(labels)
+
+        assert {"left/4.png", "left/twin.png"} <= set(kept.names)
+        assert [issue for issue in kept.issues if issue.kind == "other-quarantine"] == [
+            Issue(
+                kind="other-quarantine",
+                name="quarantine.csv",
+                detail="names 2 more images for labels of its own; copy its rows to "
+                "labels.csv.quarantine.csv if they fit",
+                score=0.0,
+            )
+        ]
+
+    def test_a_folder_that_is_read_by_a_table_leaves_out_all_of_its_quarantine(
+        self, eyespot, pets, labels
+    ):
+        eyespot("check", "pets/labels.csv", "--quarantine")
+
+        assert len(read_quarantine(pets / "labels.csv.quarantine.csv")) == 4
+        assert read(pets).names == read(labels).names
+        assert not any(issue.kind == "other-quarantine" for issue in read(pets).issues)
+
+    def test_tables_of_other_labels_share_what_is_broken_alone(self, eyespot, pets, labels):
+        eyespot("check", "pets/labels.csv", "--quarantine")
+        other = labels.rename(pets / "other.csv")
+
+        kept = read(other)
+
+        assert {"left/4.png", "left/twin.png"} <= set(kept.names)
+        assert {"left/broken.png", "left/blank.png"}.isdisjoint(kept.names)
+
+    def test_a_check_puts_nothing_aside_twice(self, eyespot, pets, labels):
+        eyespot("check", "pets/labels.csv", "--quarantine")
+
+        answer = eyespot("check", "pets", "--quarantine")
+
+        assert "nothing put in quarantine: no image is wrong for certain\n" in answer.err
+        assert not (pets / "quarantine.csv").exists()
 
     def test_a_quarantine_is_no_labels_table(self, pets):
         (pets / "quarantine.csv").write_text("image,label\nleft/1.png,cat\n")

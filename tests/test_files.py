@@ -15,6 +15,7 @@ from eyespot.errors import DataError, EyespotError, ResourceError, UsageError
 from eyespot.files import (
     Run,
     cache_folder,
+    fresh_folder,
     new_run,
     owned,
     read_table,
@@ -599,3 +600,26 @@ def test_without_a_home_the_cache_lies_with_the_temporary_files(monkeypatch):
 def test_every_error_here_is_an_eyespot_error():
     assert issubclass(ResourceError, EyespotError)
     assert (ResourceError.exit_code, DataError.exit_code, UsageError.exit_code) == (4, 3, 2)
+
+
+def test_a_folder_made_for_work_that_fails_goes_again_and_one_that_was_there_stays(tmp_path):
+    (tmp_path / "old").mkdir()
+    for name in ("old", "new"):
+        with (
+            pytest.raises(KeyboardInterrupt),
+            fresh_folder(tmp_path / name, name="x", root=tmp_path, purpose="check"),
+        ):
+            raise KeyboardInterrupt
+
+    assert [path.name for path in tmp_path.iterdir()] == ["old"]
+
+
+def test_what_work_that_failed_has_written_stays(tmp_path):
+    with (
+        pytest.raises(KeyboardInterrupt),
+        fresh_folder(tmp_path / "new", name="x", root=tmp_path, purpose="check") as folder,
+    ):
+        (folder / "a.csv").touch()
+        raise KeyboardInterrupt
+
+    assert (tmp_path / "new" / "a.csv").exists()

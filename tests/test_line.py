@@ -171,8 +171,8 @@ class TestWhenItBreaksOff:
         def arrange(error):
             real = loop.fit
 
-            def fit(*args):
-                yield next(real(*args))
+            def fit(*args, **options):
+                yield next(real(*args, **options))
                 raise error
 
             monkeypatch.setattr(loop, "fit", fit)
@@ -180,16 +180,20 @@ class TestWhenItBreaksOff:
         return arrange
 
     @pytest.mark.parametrize(
-        "error", [KeyboardInterrupt(), ResourceError("the disk is full"), EyespotError("no")]
+        ("error", "note"),
+        [
+            (KeyboardInterrupt(), "go on with: train(pictures, resume='{run}')"),
+            (ResourceError("the disk is full"), "go on with: train(pictures, resume='{run}')"),
+            (EyespotError("no"), "the best model so far is {run}/model.safetensors"),
+        ],
     )
-    def test_the_error_says_where_the_best_model_is(self, breaks, error, tmp_path):
+    def test_the_error_says_what_is_saved(self, breaks, error, note, tmp_path):
         breaks(error)
 
         with pytest.raises(type(error)) as raised:
             train(pair(), settings=TINY, out=tmp_path / "run")
 
-        best = tmp_path / "run" / "model.safetensors"
-        assert raised.value.__notes__ == [f"the best model so far is {best}"]
+        assert raised.value.__notes__ == [note.format(run=tmp_path / "run")]
         assert isinstance(eyespot.load(tmp_path / "run").predict([pair()[0][0]])[0], Prediction)
         assert not (tmp_path / "run" / ".lock").exists()
 
@@ -222,24 +226,25 @@ class TestWhenItBreaksOff:
     def test_the_weights_of_the_best_epoch_are_kept(self, monkeypatch, tmp_path):
         import torch
 
-        def fit(net, train, valid, recipe, world):
+        def fit(state, train, valid, recipe, world, pause):
             for number, accuracy in enumerate((0.5, 0.9, 0.7), start=1):
                 with torch.no_grad():
-                    for weight in net.parameters():
+                    for weight in state.net.parameters():
                         weight.fill_(number / 100)
-                yield Epoch(
+                epoch = Epoch(
                     epoch=number,
                     train_loss=1.0,
                     train_accuracy=0.5,
                     valid_loss=1.0,
                     valid_accuracy=accuracy,
                     rate=0.1,
-                    seconds=0.1,
                 )
+                state.end_epoch(epoch)
+                yield epoch
 
         monkeypatch.setattr("eyespot.training.loop.fit", fit)
 
-        trained = train(pair(), settings=TINY, out=tmp_path / "run")
+        trained = train(pair(), settings={**TINY, "epochs": 3}, out=tmp_path / "run")
 
         parameters = {name for name, _ in trained.model.net.named_parameters()}
         _, weights = read_model(trained.run.model)
@@ -302,7 +307,7 @@ class TestSmallSets:
             progress=listener,
         )
 
-        assert any(one.startswith("4 x contradicting-label") for one in listener.said)
+        assert any(one.startswith("8 x contradicting-label") for one in listener.said)
         rows = read_table(tmp_path / "run" / "split.csv")
         parts = {row["digest"]: row["part"] for row in rows}
         assert all(parts[row["digest"]] == row["part"] for row in rows)

@@ -10,7 +10,7 @@ from PIL import Image
 
 import eyespot.data.loading
 from eyespot.data.fingerprint import fingerprint
-from eyespot.data.loading import load_images, pixel_digests
+from eyespot.data.loading import load_digests, load_images
 from eyespot.errors import DataError, ResourceError
 from eyespot.images.decode import open_image
 from eyespot.images.preparation import prepare
@@ -89,7 +89,7 @@ def test_an_array_is_what_opening_and_preparing_each_image_gives(images, channel
     assert loaded.images.dtype == np.uint8
     assert np.array_equal(loaded.images, np.stack(each))
     assert loaded.digests == load(dataset(list(images)), channels=channels, fit=fit).digests
-    assert loaded.digests == pixel_digests(dataset(images))
+    assert loaded.digests == load_digests(dataset(images)).digests
 
 
 def test_an_array_of_the_wanted_shape_is_not_copied():
@@ -302,7 +302,9 @@ def test_the_fingerprint_does_not_depend_on_the_order_or_on_where_the_files_lie(
         classes=data.classes,
     )
 
-    assert fingerprint(data, pixel_digests(data)) == fingerprint(moved, pixel_digests(moved))
+    assert fingerprint(data, load_digests(data).digests) == fingerprint(
+        moved, load_digests(moved).digests
+    )
 
 
 def test_the_fingerprint_changes_with_a_name_a_label_or_a_pixel():
@@ -324,6 +326,6 @@ def test_the_fingerprint_changes_with_a_name_a_label_or_a_pixel():
         dataset(images, ["half \ud800", "\udcff", "new\nline", "'),("]),
     ]
 
-    prints = {fingerprint(data, pixel_digests(data)) for data in [base, *changed]}
+    prints = {fingerprint(data, load_digests(data).digests) for data in [base, *changed]}
 
     assert len(prints) == 5

@@ -34,6 +34,7 @@ from eyespot.models.predict import answer, answers, batch_size, prepared
 from eyespot.models.tables import write_answers, write_kaggle
 from eyespot.models.torch_model import TorchModel, load_torch_model, weights_of
 from eyespot.nets.build import build_net, fitted_net
+from eyespot.nets.spec import LayersSpec
 from eyespot.values import Array, Pictures, Prediction, Preparation
 
 CLASSES = ("cat", "dog", "otter")
@@ -402,11 +403,13 @@ def put(*place: str | int, value: object) -> Callable[[dict[str, Any]], None]:
         (put("format", value=True), "M: its 'format' does not do: "),
         (put("more", value=1), "M: its 'more' does not do: Extra inputs are not permitted"),
         (put("net", value=None), "M: its 'net' does not do: "),
-        (put("net", "widths", value=[]), "M: its 'net.widths' does not do: "),
-        (put("net", "widths", value=[10**9]), "M: its 'net.widths.0' does not do: "),
-        (put("net", "widths", value=[4] * 9), "M: its 'net.widths' does not do: "),
-        (put("net", "stem", value=10**400), "M: its 'net.stem' does not do: "),
-        (put("net", "stride", value=0), "M: its 'net.stride' does not do: "),
+        (put("net", "widths", value=[]), "M: its 'net.convnet.widths' does not do: "),
+        (put("net", "widths", value=[10**9]), "M: its 'net.convnet.widths.0' does not do: "),
+        (put("net", "widths", value=[4] * 9), "M: its 'net.convnet.widths' does not do: "),
+        (put("net", "stem", value=10**400), "M: its 'net.convnet.stem' does not do: "),
+        (put("net", "stride", value=0), "M: its 'net.convnet.stride' does not do: "),
+        (put("net", "dropout", value=1), "M: its 'net.convnet.dropout' does not do: "),
+        (put("net", "layers", value=[]), "M: its 'net.convnet.layers' does not do: Extra inputs"),
         (put("classes", value=["a"]), "M: its 'classes' does not do: "),
         (put("classes", value="abc"), "M: its 'classes' does not do: "),
         (put("classes", value=["a", "b", 3]), "M: its 'classes.2' does not do: "),
@@ -540,6 +543,82 @@ def test_a_file_with_any_bytes_changed_is_refused_or_the_same_model(path: Path) 
             assert after.card == before.card
             assert np.array_equal(after.logits(images(1)), before.logits(images(1)))
     assert num_refused > 200
+
+
+# --- nets from a list of layers
+
+LAYERS: list[dict[str, Any]] = [
+    {"type": "conv", "filters": 4, "padding": "same", "activation": "relu"},
+    {"type": "batchnorm"},
+    {"type": "pool"},
+    {"type": "dropout"},
+    {"type": "flatten"},
+    {"type": "dense"},
+]
+
+
+@pytest.fixture
+def layered(tmp_path: Path) -> Path:
+    """The file of a model whose net is a list of layers."""
+    card = tiny().card.model_copy(update={"net": LayersSpec(layers=tuple(LAYERS))})  # type: ignore[arg-type]
+    path = tmp_path / "layered.safetensors"
+    TorchModel(card, build_net(card.net, card.preparation, len(card.classes))).save(path)
+    return path
+
+
+def test_a_net_of_layers_comes_back_whole_and_known_by_its_kinds(layered: Path) -> None:
+    model = load(layered)
+    again = layered.with_name("again.safetensors")
+
+    model.save(again)
+
+    assert again.read_bytes() == layered.read_bytes()
+    assert np.array_equal(load(again).logits(images(3)), model.logits(images(3)))
+    assert model_facts(layered)["net"] == "layers conv-batchnorm-pool-dropout-flatten-dense"
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (put("net", "layers", value=[]), "M: its 'net.layers.layers' does not do: "),
+        (put("net", "layers", value=[LAYERS[4]] * 65), "M: its 'net.layers.layers' does not do: "),
+        (put("net", "layers", value=5), "M: its 'net.layers.layers' does not do: "),
+        (put("net", "layers", 0, "filters", value=10**400),
+         "M: its 'net.layers.layers.0.conv.filters' does not do: "),
+        (put("net", "layers", 0, "kernel", value=10**9),
+         "M: its 'net.layers.layers.0.conv.kernel' does not do: "),
+        (put("net", "layers", 0, "padding", value=10**9),
+         "M: its 'net.layers.layers.0.conv.padding."),
+        (put("net", "layers", 0, "activation", value="eval"),
+         "M: its 'net.layers.layers.0.conv.activation' does not do: "),
+        (put("net", "layers", 0, "type", value="lambda"),
+         "M: its 'net.layers.layers.0' does not do: Input tag 'lambda' found using 'type'"),
+        (put("net", "layers", 3, "rate", value=float("nan")),
+         "M: its 'net.layers.layers.3.dropout.rate' does not do: "),
+        (put("net", "layers", 4, value={"type": "dropout", "rate": 0.5}),
+         "M: its net cannot be built (layer 6 (dense) gets maps, not features; "
+         "put a flatten before it); train again"),
+        (put("net", "layers", 2, "size", value=9),
+         "M: its net cannot be built (layer 3 (pool, size 9) does not fit: it gets 4 x 8 x 8; "
+         "set a larger size or take fewer such layers); train again"),
+        (put("preparation", "size", value=4096),
+         "M: its net cannot be built (layer 1 (conv, filters 4) gives 4 x 4096 x 4096 "
+         "for an image, more than 16,777,216 values; set a smaller size or make it smaller)"),
+        (put("net", "layers", 5, "units", value=4),
+         "M: its net cannot be built (layer 6 (dense, units 4) is the last and there are 3 class"),
+    ],
+)  # fmt: skip
+def test_a_list_of_layers_that_does_not_do_is_refused(
+    layered: Path, change: Callable[[dict[str, Any]], object], sentence: str
+) -> None:
+    assert refusal(with_card(layered, change)).startswith(sentence)
+
+
+def test_layers_that_are_not_those_of_the_weights_are_refused(layered: Path) -> None:
+    with_card(layered, put("net", "layers", 0, "filters", value=2048))
+
+    with pytest.raises(ModelError, match="does not fit its own net: '1.batchnorm2.bias' is F32"):
+        load(layered)
 
 
 # --- predicting
@@ -696,12 +775,12 @@ def test_a_picture_is_prepared_as_the_model_says() -> None:
 
 def test_weights_are_a_copy() -> None:
     model = tiny()
-    weights = weights_of(model.net)
+    weights = weights_of(model.net.state_dict())
 
     with torch.no_grad():
         model.net.get_parameter(HEAD).add_(1)
 
-    assert not np.array_equal(weights[HEAD], weights_of(model.net)[HEAD])
+    assert not np.array_equal(weights[HEAD], weights_of(model.net.state_dict())[HEAD])
 
 
 # --- tables

@@ -6,14 +6,17 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 import torch
+from pydantic import TypeAdapter
 from torch import nn
 
 from eyespot.errors import UsageError
 from eyespot.nets.build import NETS, build_net, fitted_net
+from eyespot.nets.layerlist import Conv, Dense, Flatten
 from eyespot.nets.normalise import Normalise
-from eyespot.nets.spec import NetName, NetSpec
+from eyespot.nets.spec import ConvNetSpec, NetName, NetSpec
 from eyespot.values import Preparation
 
+LAYERS = (Conv(filters=4), Flatten(), Dense(units=None))
 SIZES = [8, 9, 15, 16, 23, 24, 25, 28, 40, 64, 96, 97, 128]
 
 
@@ -39,7 +42,8 @@ def test_every_net_has_a_name_that_a_recipe_may_hold() -> None:
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_net_of_any_size_learns_from_one_image(name: str, size: int, channels: int) -> None:
-    net = build_net(fitted_net(name, width=4, size=size), preparation(size, channels), 5)
+    spec = fitted_net(name, width=4, size=size, layers=LAYERS)
+    net = build_net(spec, preparation(size, channels), 5)
     x = torch.rand(1, channels, size, size) * 255
 
     logits = net.train()(x)
@@ -55,32 +59,67 @@ def test_the_last_map_is_two_to_four_pixels_wide_up_to_128(size: int) -> None:
     spec = fitted_net("convnet", width=4, size=size)
     net: Any = build_net(spec, preparation(size), 2)[1]  # type: ignore[index]
 
+    assert isinstance(spec, ConvNetSpec)
     side = net.stages(net.stem(torch.zeros(1, 1, size, size))).shape[-1]
 
     assert side == size_by_hand(spec, size)
     assert 2 <= side <= (7 if size <= 128 else 15)
 
 
-def size_by_hand(spec: NetSpec, size: int) -> int:
+def size_by_hand(spec: ConvNetSpec, size: int) -> int:
     side = (size - 4) // 2 + 1 if spec.stride == 2 else size
     for _ in spec.widths:
         side //= 2
     return side
 
 
+@pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("width", [1, 4, 5, 512])
-def test_a_net_of_any_width_can_be_described(width: int) -> None:
-    spec = fitted_net("convnet", width=width, size=28)
+def test_a_net_of_any_width_can_be_described(name: str, width: int) -> None:
+    spec = fitted_net(name, width=width, size=28, dropout=0.5, layers=LAYERS)
 
-    assert NetSpec.model_validate_json(spec.model_dump_json()) == spec
-    assert spec.widths[0] == width
+    again: Any = TypeAdapter(NetSpec).validate_json(spec.model_dump_json())
+    assert again == spec
+    assert again.name == name
+    if isinstance(again, ConvNetSpec):
+        assert (again.widths[0], again.dropout) == (width, 0.5)
+
+
+def test_a_net_says_in_a_word_or_two_what_it_is() -> None:
+    assert str(fitted_net("convnet", width=4, size=28)) == "convnet 2-4-8"
+    assert str(fitted_net("layers", width=4, size=28, layers=LAYERS)) == "layers conv-flatten-dense"
+
+
+def test_dropout_is_for_learning_and_none_of_it_is_no_layer() -> None:
+    def net(dropout: float) -> Any:
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            spec = fitted_net("convnet", width=16, size=8, dropout=dropout)
+            return build_net(spec, preparation(8), 3)
+
+    x = torch.rand(4, 1, 8, 8) * 255
+    dropped, whole = net(0.5), net(0)
+
+    assert dropped.state_dict().keys() == whole.state_dict().keys()
+    assert torch.equal(dropped.eval()(x), whole.eval()(x))
+    assert not any(isinstance(module, nn.Dropout) for module in whole.modules())
+    with torch.random.fork_rng():
+        assert not torch.equal(dropped.train()(x), whole.train()(x))
+
+
+def test_an_old_description_has_no_dropout() -> None:
+    old = '{"name": "convnet", "stem": 2, "widths": [4, 8], "stride": 1}'
+
+    spec: Any = TypeAdapter(NetSpec).validate_json(old)
+
+    assert spec == ConvNetSpec(stem=2, widths=(4, 8), stride=1, dropout=0)
 
 
 def test_an_unknown_net_is_refused_with_the_known_ones() -> None:
     with pytest.raises(UsageError) as error:
         fitted_net("convnt", width=4, size=28)
 
-    assert str(error.value) == "net 'convnt' is not one of convnet; did you mean 'convnet'?"
+    assert str(error.value) == "net 'convnt' is not one of convnet, layers; did you mean 'convnet'?"
 
 
 def test_the_same_seed_makes_the_same_weights() -> None:

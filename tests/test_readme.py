@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ from PIL import Image
 from sklearn.datasets import load_digits
 
 from eyespot.cli import app
+from eyespot.cli.options import RecipeOption
+from eyespot.training.recipe import Recipe
+from eyespot.training.recipefile import recipe_names
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -55,6 +59,24 @@ def test_two_commands_set_everything_up():
 def test_every_verb_is_documented():
     for verb in app.registered_commands:
         assert f"| `eyespot {verb.name} " in README, verb.name
+
+
+def test_every_recipe_is_documented_and_in_the_help():
+    (option,) = RecipeOption.__metadata__
+
+    for name in recipe_names():
+        assert f"| `{name}` |" in README, name
+        assert re.search(rf"[ ,:]{name}[ ,.]", option.help), name
+
+
+def test_the_example_of_a_recipe_is_one():
+    (text,) = blocks("toml")
+    recipe = Recipe(**tomllib.loads(text))
+
+    assert [layer.type for layer in recipe.layers] == ["conv", "pool", "flatten", "dense"]
+    for field in ("optimizer", "schedule"):
+        names = ", ".join(get_args(Recipe.model_fields[field].annotation))
+        assert f"  # {names}\n" in text
 
 
 def test_every_dependency_has_its_reason():

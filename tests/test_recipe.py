@@ -1,8 +1,6 @@
 """Recipes: what they refuse, and that a recipe.toml repeats its run."""
 
-import os
 import tomllib
-from pathlib import Path
 from typing import Any, get_args
 
 import pytest
@@ -11,12 +9,16 @@ from hypothesis import strategies as st
 
 from eyespot.data.survey import Survey
 from eyespot.errors import UsageError
-from eyespot.nets.spec import NetName
+from eyespot.nets.build import NETS
+from eyespot.nets.layerlist import LAYERS, Conv, Dense, Dropout, Flatten, Layer, Pool
 from eyespot.training.fitting import fitted_to_images, fitted_to_number
-from eyespot.training.recipe import Recipe, parse_settings, read_recipe, recipe_names
+from eyespot.training.recipe import OptimizerName, Recipe, ScheduleName
+from eyespot.training.recipefile import read_recipe
 from eyespot.values import Fit
 
 # Any letter but half of a surrogate pair, which no TOML file can hold.
+Fields = dict[str, Any]
+
 words = st.text(st.characters(exclude_categories=["Cs"]), max_size=100)
 
 
@@ -27,8 +29,37 @@ def shares(limit: float) -> st.SearchStrategy[float]:
     return st.floats(0, limit)
 
 
+lists: st.SearchStrategy[tuple[Layer, ...]] = st.builds(
+    lambda maps, head: (*maps, Flatten(), *head),
+    st.lists(
+        st.builds(
+            Conv,
+            filters=st.integers(1, 4),
+            kernel=st.just(1),
+            padding=st.sampled_from(["same", "valid"]) | st.integers(0, 2),
+            activation=st.sampled_from(["none", "relu"]),
+        )
+        | st.builds(Pool, size=st.just("all"))
+        | st.builds(Dropout, rate=st.floats(0, 1, exclude_max=True)),
+        max_size=4,
+    ),
+    st.sampled_from(
+        [(), (Dense(units=None),), (Dense(units=5, activation="relu"), Dense(units=3))]
+    ),
+)
+# The fields of one net: a named one, or a list of layers.
+nets = st.fixed_dictionaries(
+    {"net": st.just("convnet"), "dropout": st.floats(0, 1, exclude_max=True)}
+) | st.fixed_dictionaries({"layers": lists})
+
+
+def built(net: dict[str, Any], **fields: Any) -> Recipe:
+    return Recipe(**net, **fields)
+
+
 recipes = st.builds(
-    Recipe,
+    built,
+    net=nets,
     name=words,
     seed=st.integers(0, 2**63 - 1),
     valid=shares(0.49),
@@ -37,14 +68,26 @@ recipes = st.builds(
     size=st.none() | st.integers(8, 512),
     channels=st.sampled_from([None, 1, 3]),
     fit=st.sampled_from(get_args(Fit)),
-    net=st.sampled_from(get_args(NetName)),
+    scale=st.sampled_from(["standard", "unit"]),
+    folds=st.none() | st.integers(2, 100),
     width=st.integers(4, 512),
+    optimizer=st.sampled_from(get_args(OptimizerName)),
+    schedule=st.sampled_from(get_args(ScheduleName)),
+    momentum=st.floats(0, 1, exclude_max=True),
+    warm_up=st.floats(0, 1, exclude_max=True),
     views=st.integers(1, 10**12),
     epochs=st.none() | st.integers(1, 100_000),
+    steps=st.none() | st.integers(1, 10**9),
     batch=st.none() | st.integers(2, 65_536),
+    patience=st.none() | st.integers(1, 100_000),
     rate=st.none() | st.floats(1e-300, 1),
     weight_decay=shares(1),
     label_smoothing=st.floats(0, 1, exclude_max=True),
+    ema=st.floats(0, 1, exclude_max=True),
+    test_views=st.sampled_from(["one", "shifts", "mirrors", "all"]),
+    erase=shares(1),
+    mixup=shares(100),
+    cutmix=shares(100),
     flip=st.sampled_from([None, True, False]),
     rotate=shares(180) | st.integers(0, 180),
     shift=shares(0.5),
@@ -87,30 +130,14 @@ def test_a_fitted_recipe_has_no_open_field_and_fitting_it_again_changes_nothing(
     once = fitted(recipe, survey, num_train)
     again = Recipe(**tomllib.loads(once.toml()))
 
-    wishes = {"valid_per_class", "test_per_class", "group"}  # None: nobody has this wish
+    # None: nobody has this wish.
+    wishes = {"valid_per_class", "test_per_class", "group", "folds", "steps", "patience"}
     assert None not in once.model_dump(exclude=wishes).values()
     assert fitted(again, survey, num_train).digest() == again.digest() == once.digest()
 
 
-@pytest.mark.parametrize("name", recipe_names())
-def test_a_shipped_recipe_says_its_own_name(name: str) -> None:
-    assert read_recipe(name).name == name
-
-
 def test_a_default_and_the_same_value_given_make_one_digest() -> None:
     assert Recipe(rotate=12).digest() == Recipe().digest()
-
-
-def test_a_changed_recipe_has_one_star_behind_its_name(tmp_path: Path) -> None:
-    once = read_recipe("quick", {"epochs": 3})
-    file = tmp_path / "recipe.toml"
-    file.write_text(once.toml())
-
-    assert once.name == "quick*"
-    assert read_recipe(file).name == "quick*"
-    assert read_recipe(file, {"epochs": 4}).name == "quick*"
-    assert read_recipe(once, {"epochs": 4}).name == "quick*"
-    assert read_recipe("quick", {"name": "mine"}).name == "mine"
 
 
 @pytest.mark.parametrize(
@@ -135,7 +162,24 @@ def test_a_changed_recipe_has_one_star_behind_its_name(tmp_path: Path) -> None:
         ({"channels": 3.0}, "channels wants 1 or 3, got 3.0"),
         ({"fit": "strech"}, 'fit wants "pad", "stretch" or "crop", got "strech"; '
          "did you mean 'stretch'?"),
-        ({"net": "convnt"}, 'net wants "convnet", got "convnt"; did you mean \'convnet\'?'),
+        ({"net": "convnt"},
+         'net wants "convnet" or "layers", got "convnt"; did you mean \'convnet\'?'),
+        ({"optimizer": "rmspop"}, 'optimizer wants "adamw", "adam", "rmsprop", "sgd" or "muon", '
+         "got \"rmspop\"; did you mean 'rmsprop'?"),
+        ({"schedule": "one_cycle"}, 'schedule wants "one-cycle", "cosine", "linear", "step", '
+         '"plateau" or "constant", got "one_cycle"; did you mean \'one-cycle\'?'),
+        ({"test_views": "shift"}, 'test_views wants "one", "shifts", "mirrors" or "all", '
+         "got \"shift\"; did you mean 'shifts'?"),
+        ({"scale": 1}, 'scale wants "standard" or "unit", got 1'),
+        ({"momentum": 1}, "momentum wants less than 1.0, got 1"),
+        ({"warm_up": -0.1}, "warm_up wants at least 0.0, got -0.1"),
+        ({"ema": 1}, "ema wants less than 1.0, got 1"),
+        ({"steps": 0}, "steps wants at least 1, got 0"),
+        ({"patience": 0}, "patience wants at least 1, got 0"),
+        ({"folds": 1}, "folds wants at least 2, got 1"),
+        ({"mixup": -1}, "mixup wants at least 0.0, got -1"),
+        ({"cutmix": "1"}, 'cutmix wants a number, got "1"'),
+        ({"erase": 2}, "erase wants at most 1.0, got 2"),
         ({"name": 5}, "name wants a word, got 5"),
         ({"name": "\ud800"}, 'name wants a word in Unicode, got "\\U0000d800"'),
         ({"name": "x" * 101}, f'name wants at most 100 letters, got "{"x" * 56}...'),
@@ -150,90 +194,126 @@ def test_a_field_that_does_not_do_is_named_with_what_it_wants(
     assert sentence_of(**fields) == sentence
 
 
-def test_a_wrong_file_is_named_before_its_field(tmp_path: Path) -> None:
-    file = tmp_path / "mine.toml"
-    file.write_text("rotate = 'much'\n")
-
-    with pytest.raises(UsageError) as error:
-        read_recipe(file)
-
-    assert str(error.value) == f'{file}: rotate wants a number, got "much"'
+CONV: Fields = {"type": "conv", "filters": 4}
+FLAT: Fields = {"type": "flatten"}
+KINDS = "conv, pool, batchnorm, dropout, flatten, dense"
 
 
 @pytest.mark.parametrize(
-    ("data", "sentence"),
+    ("layers", "sentence"),
     [
-        (b"epochs = ", "is not TOML: Invalid value (at end of document)"),
-        (b"v = " + b"[" * 9000, "is not TOML: "),
-        (b"epochs = " + b"9" * 9000, "is not TOML: "),
-        (b"\xff", "cannot be read: it is not UTF-8 text"),
+        (5, "layers wants a list of layers, got 5"),
+        ("conv", 'layers wants a list of layers, got "conv"'),
+        (["conv"], 'layer 1 wants to be a table of fields, got "conv"'),
+        ([{}], f"layer 1 has no type; it wants one of {KINDS}"),
+        ([FLAT, {"type": "convolution"}],
+         f'layer 2: type wants one of {KINDS}, got "convolution"'),
+        ([{"type": "dens"}], f"layer 1: type wants one of {KINDS}, got \"dens\"; "
+         "did you mean 'dense'?"),
+        ([{"type": 3}], f"layer 1: type wants one of {KINDS}, got 3"),
+        ([{"type": "conv"}], "layer 1 (conv) lacks its filters"),
+        ([{**CONV, "filter": 3}], "layer 1 (conv) has no field 'filter'; did you mean 'filters'?"),
+        ([{**CONV, "filters": "64"}], 'layer 1 (conv): filters wants a whole number, got "64"'),
+        ([{**CONV, "filters": 9999}], "layer 1 (conv): filters wants at most 2048, got 9999"),
+        ([{**CONV, "padding": "smae"}], 'layer 1 (conv): padding wants "valid", "same" or a whole '
+         "number from 0 to 15, got \"smae\"; did you mean 'same'?"),
+        ([{**CONV, "padding": 99}],
+         'layer 1 (conv): padding wants "valid", "same" or a whole number from 0 to 15, got 99'),
+        ([CONV, {"type": "pool", "size": 1}],
+         'layer 2 (pool): size wants a whole number from 2 to 64 or "all", got 1'),
+        ([{"type": "pool", "kind": "mean"}],
+         'layer 1 (pool): kind wants "max" or "average", got "mean"'),
+        ([{"type": "dropout", "rate": 1}], "layer 1 (dropout): rate wants less than 1.0, got 1"),
+        ([FLAT, {"type": "dense", "activation": "softmax"}],
+         'layer 2 (dense): leave activation = "softmax" away, because the net gives logits'),
+        ([{**CONV, "activation": "rleu"}], 'layer 1 (conv): activation wants "none", "relu", '
+         '"leaky_relu", "elu", "gelu", "silu", "tanh" or "sigmoid", got "rleu"; '
+         "did you mean 'relu'?"),
+        ([FLAT] * 65, "layers wants at most 64 layers, got 65"),
+        ([CONV], "the layers end with maps, not features; put a flatten at their end"),
+        ([CONV, FLAT, CONV], "layer 3 (conv, filters 4) gets features, not maps; "
+         "move it before the flatten"),
     ],
+)  # fmt: skip
+def test_a_layer_that_does_not_do_is_named_with_what_it_wants(layers: Any, sentence: str) -> None:
+    assert sentence_of(layers=layers) == sentence
+
+
+values = st.recursive(
+    st.none() | st.integers() | st.floats() | st.text(max_size=4) | st.sampled_from([*LAYERS]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=6,
 )
-def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, data: bytes, sentence: str) -> None:
-    file = tmp_path / "mine.toml"
-    file.write_bytes(data)
-
-    with pytest.raises(UsageError, match=sentence.replace("(", r"\(").replace(")", r"\)")):
-        read_recipe(file)
+fields_of_layers = st.sampled_from([*{f for kind in LAYERS.values() for f in kind.model_fields}])
 
 
-def test_a_recipe_that_is_not_there_is_refused_with_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(UsageError) as error:
-        read_recipe("standart")
+@given(
+    st.lists(st.dictionaries(fields_of_layers, values, max_size=4) | values, max_size=3) | values
+)
+@settings(deadline=None, max_examples=300)
+def test_whatever_stands_for_the_layers_is_a_net_or_a_sentence(layers: Any) -> None:
+    try:
+        recipe = Recipe(layers=layers)
+    except UsageError as error:
+        assert "\n" not in str(error)
+        assert "layer" in str(error)
+    else:
+        assert (recipe.net == "layers") == bool(recipe.layers)
 
-    assert str(error.value) == (
-        "recipe 'standart' is not one of quick, standard and not a .toml file; "
-        "did you mean 'standard'?"
+
+def test_a_list_of_layers_is_the_net() -> None:
+    assert Recipe(layers=[FLAT]).net == "layers"
+    assert Recipe(layers=[FLAT], net="layers") == Recipe(layers=[FLAT])
+    assert Recipe(layers=[]).net == "convnet"
+    assert sentence_of(net="convnet", layers=[FLAT]) == (
+        'net = "convnet" and a list of layers are two nets; leave one of them away'
     )
-    with pytest.raises(UsageError, match="cannot be read: No such file or directory"):
-        read_recipe(tmp_path / "none.toml")
-    with pytest.raises(UsageError, match="cannot be read: embedded null byte"):
-        read_recipe("a\0.toml")
+    assert sentence_of(net="layers") == (
+        'net = "layers" wants a list of [[layers]]; write it, or another net'
+    )
+    assert sentence_of(dropout=0.5, layers=[FLAT]) == (
+        "dropout = 0.5 is not for a list of layers; "
+        'write [[layers]] type = "dropout" where it belongs'
+    )
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
-def test_a_pipe_under_a_recipes_name_does_not_hang(tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "pipe.toml")
+def test_layers_are_written_behind_all_other_fields() -> None:
+    text = Recipe(layers=[{**CONV, "padding": 1}, {"type": "pool", "size": "all"}, FLAT]).toml()
 
-    with pytest.raises(UsageError, match="cannot be read: it is not a file"):
-        read_recipe(tmp_path / "pipe.toml")
+    assert text.endswith(
+        """
+[[layers]]
+type = "conv"
+filters = 4
+kernel = 3
+stride = 1
+padding = 1
+activation = "none"
 
+[[layers]]
+type = "pool"
+kind = "max"
+size = "all"
 
-@pytest.mark.parametrize(
-    ("pair", "field", "value"),
-    [
-        ("flip=true", "flip", True),
-        ("epochs=5", "epochs", 5),
-        (" epochs = 5 ", "epochs", 5),
-        ("rate=1e-3", "rate", 0.001),
-        ("fit=crop", "fit", "crop"),
-        ("name=abc", "name", "abc"),
-        ("name='a b'", "name", "a b"),
-        ("name=a=b", "name", "a=b"),
-        ("name=", "name", ""),
-        ("name=5\nseed=3", "name", "5\nseed=3"),
-        ("name=" + "[" * 9000, "name", "[" * 9000),
-        ("name=" + "9" * 9000, "name", "9" * 9000),
-    ],
-)
-def test_a_setting_is_toml_or_else_a_plain_word(pair: str, field: str, value: object) -> None:
-    assert parse_settings([pair]) == {field: value}
+[[layers]]
+type = "flatten"
+"""
+    )
+    assert "layers" not in Recipe().toml()
 
 
-@pytest.mark.parametrize("pair", ["epochs", "=5", ""])
-def test_a_setting_without_field_or_value_is_refused(pair: str) -> None:
-    with pytest.raises(UsageError) as error:
-        parse_settings([pair])
+def test_what_belongs_to_an_optimizer_or_a_schedule_changes_with_it() -> None:
+    def values(recipe: Recipe) -> tuple[float, ...]:
+        return recipe.momentum, recipe.weight_decay, recipe.warm_up
 
-    sentence = f'--set "{pair}" is not field=value; write for instance --set epochs=5'
-    assert str(error.value) == sentence
+    assert values(Recipe(name="sgd")) == (0, 0.05, 0.25)
+    assert values(Recipe(optimizer="adam", schedule="linear")) == (0, 0, 0)
+    assert values(read_recipe("quick", {"optimizer": "sgd"})) == (0.9, 5e-4, 0.25)
+    assert values(read_recipe(Recipe(), {"optimizer": "sgd"})) == (0.9, 5e-4, 0.25)
+    assert values(Recipe(optimizer="muon", momentum=0.5, weight_decay=0.1)) == (0.5, 0.1, 0.25)
+    kept = Recipe(optimizer="sgd", weight_decay=0.05)
+    assert read_recipe(kept, {"optimizer": "adamw"}).weight_decay == 0.05
 
 
-def test_of_two_settings_of_one_field_the_last_holds() -> None:
-    assert parse_settings(["epochs=5", "epochs=6"]) == {"epochs": 6}
-
-
-def test_large_images_come_in_smaller_batches() -> None:
-    batches = {size: fitted_to_number(Recipe(size=size), [10**5]).batch for size in (28, 128, 512)}
-
-    assert batches == {28: 512, 128: 512, 512: 32}
+def test_every_net_can_be_named() -> None:
+    assert [Recipe(net="convnet").net, Recipe(layers=[FLAT]).net] == list(NETS)

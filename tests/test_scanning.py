@@ -8,8 +8,8 @@ from PIL import Image, ImageFilter
 
 import eyespot.data.inspection
 from eyespot.data import read
-from eyespot.data.inventory import read_inventory
-from eyespot.data.loading import pixel_digests
+from eyespot.data.inventory import MAGIC, read_inventory
+from eyespot.data.loading import load_digests
 from eyespot.data.measurement import fingerprints, measure
 from eyespot.data.scanning import scan_images
 from eyespot.images.decode import open_image
@@ -65,7 +65,7 @@ def test_facts_are_those_of_the_decoded_picture(tmp_path):
     assert facts.num_bytes == path.stat().st_size
     assert facts.brightness == pytest.approx(grey.mean(), abs=1e-6)
     assert facts.contrast == pytest.approx(grey.std(), abs=1e-6)
-    assert facts.digest == pixel_digests(dataset([pixels]))[0]
+    assert facts.digest == load_digests(dataset([pixels])).digests[0]
     assert facts.error is None and facts.remarks == ()
 
 
@@ -75,7 +75,7 @@ def test_facts_stand_in_the_order_of_the_images(tmp_path):
     facts = scan(data)
 
     assert tuple(one.name for one in facts) == data.names
-    assert tuple(one.digest for one in facts) == pixel_digests(data)
+    assert tuple(one.digest for one in facts) == load_digests(data).digests
 
 
 def test_what_cannot_be_decoded_says_why_and_measures_nothing(tmp_path):
@@ -270,7 +270,7 @@ def test_a_cache_that_is_torn_or_foreign_is_made_anew(tmp_path, damage, opened):
             "flipped": bytes(flipped),
             "foreign": b"\x80\x04cos\nsystem\n" * 40,
             "longer": whole + b"x",
-            "version": whole.replace(b"eyespot facts 1", b"eyespot facts 0"),
+            "version": whole.replace(MAGIC, MAGIC[:-2] + b"0\n"),
         }[damage]
     )
     assert read_inventory(kept) is None

@@ -9,17 +9,23 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import eyespot
 from conftest import TINY, write_pictures
+from eyespot.data.duplicates import Duplicates
 from eyespot.data.grouping import arranged
 from eyespot.data.keeping import named_split, write_split
-from eyespot.data.loading import Loaded, load_digests
+from eyespot.data.loading import Loaded, duplicates_of, load_digests
 from eyespot.data.splits import Split, split
+from eyespot.data.summary import sentences
 from eyespot.errors import DataError, UsageError
 from eyespot.files import read_table
+from eyespot.images.decode import open_image
 from eyespot.line import plan, train
 from eyespot.values import Dataset, Part
+from made_pictures import copied, fade, photo
+from made_pictures import dataset as pictures
 
 
 def dataset(
@@ -30,11 +36,11 @@ def dataset(
     num_classes: int | None = None,
 ) -> Dataset:
     """One image for each label; every picture differs from the others."""
-    images = np.arange(len(labels), dtype=np.uint32).view(np.uint8).reshape(-1, 2, 2)
+    rng = np.random.default_rng(0)
     return Dataset(
         name="pets",
         form="made up",
-        images=images,
+        images=rng.integers(0, 256, (len(labels), 8, 8), np.uint8),
         names=tuple(names or (f"{index:06}.png" for index in range(len(labels)))),
         labels=np.array(labels, dtype=np.int64),
         classes=tuple(f"c{label}" for label in range(num_classes or max(labels) + 1)),
@@ -42,8 +48,12 @@ def dataset(
     )
 
 
-def digests(groups: Sequence[object]) -> list[bytes]:
-    return [repr(group).encode() for group in groups]
+def equal(groups: Sequence[object]) -> Duplicates:
+    """The images of one group are equal, of two groups nothing alike."""
+    places: dict[object, list[int]] = {}
+    for place, group in enumerate(groups):
+        places.setdefault(group, []).append(place)
+    return Duplicates(exact=tuple(tuple(p) for p in places.values() if len(p) > 1), near=())
 
 
 def by_name(data: Dataset, parts: Split) -> dict[str, Part]:
@@ -127,8 +137,8 @@ def test_the_order_of_the_images_does_not_matter():
     groups = [index // 2 for index in range(500)]
     shuffled = dataset([order_ % 7 for order_ in order], names=[data.names[i] for i in order])
 
-    first = split(data, digests=digests(groups))
-    second = split(shuffled, digests=digests([groups[index] for index in order]))
+    first = split(data, duplicates=equal(groups))
+    second = split(shuffled, duplicates=equal([groups[index] for index in order]))
 
     assert by_name(data, first) == by_name(shuffled, second)
 
@@ -158,8 +168,8 @@ def test_one_more_image_moves_few_others(grouped):
     old = dataset(labels[1:], names=names[1:])
     new = dataset(labels, names=names)
 
-    before = by_name(old, split(old, digests=digests(groups[1:])))
-    after = by_name(new, split(new, digests=digests(groups)))
+    before = by_name(old, split(old, duplicates=equal(groups[1:])))
+    after = by_name(new, split(new, duplicates=equal(groups)))
 
     moved = [name for name in before if before[name] != after[name]]
     assert len(moved) <= (12 if grouped else 4)
@@ -185,7 +195,7 @@ def test_copies_never_straddle_and_the_shares_hold_all_the_same(seed, copies):
     groups = [index // copies for index in range(1200)]
     data = dataset([group % 3 for group in groups])
 
-    parts = split(data, seed=seed, valid=0.1075, test=0.1625, digests=digests(groups))
+    parts = split(data, seed=seed, valid=0.1075, test=0.1625, duplicates=equal(groups))
 
     of_group = Counter(set(zip(groups, parts.parts, strict=True)))
     assert len(of_group) == len(set(groups))
@@ -199,7 +209,7 @@ def test_a_group_larger_than_a_share_stays_in_train_and_the_rest_is_judged(seed)
     data = dataset([0] * 10 + [1] * 20)
     groups = ["many"] * 9 + list(range(21))
 
-    parts = split(data, seed=seed, digests=digests(groups))
+    parts = split(data, seed=seed, duplicates=equal(groups))
 
     assert set(parts.parts[:9]) == {"train"}
     assert parts.parts[9] == "test"
@@ -208,7 +218,7 @@ def test_a_group_larger_than_a_share_stays_in_train_and_the_rest_is_judged(seed)
 def test_a_class_of_one_picture_many_times_goes_to_train():
     data = dataset([0] * 10 + [1] * 20)
 
-    parts = split(data, digests=digests(["many"] * 10 + list(range(20))))
+    parts = split(data, duplicates=equal(["many"] * 10 + list(range(20))))
 
     assert set(parts.parts[:10]) == {"train"}
     assert [issue.name for issue in parts.issues] == ["c0"]
@@ -218,21 +228,25 @@ def test_one_picture_with_two_labels_is_named_and_in_one_part():
     data = dataset([0, 1] * 10)
     groups: list[object] = ["same", "same", *range(18)]
 
-    parts = split(data, digests=digests(groups))
+    parts = split(data, duplicates=equal(groups))
 
     assert parts.parts[0] == parts.parts[1]
     assert [(issue.kind, issue.name, issue.detail) for issue in parts.issues] == [
         (
             "contradicting-label",
+            "000000.png",
+            "the same picture as 000001.png, labelled 'c0' here and 'c1' there",
+        ),
+        (
+            "contradicting-label",
             "000001.png",
-            "the same picture as 000000.png, labelled 'c0' and 'c1'",
-        )
+            "the same picture as 000000.png, labelled 'c1' here and 'c0' there",
+        ),
     ]
 
 
-def test_without_digests_the_pictures_themselves_are_compared():
-    images = np.zeros((40, 4, 4), np.uint8)
-    images[:, 0, 0] = np.arange(40) // 2
+def test_without_duplicates_the_pictures_themselves_are_compared():
+    images = np.random.default_rng(0).integers(0, 256, (20, 4, 4), np.uint8).repeat(2, axis=0)
     data = Dataset(
         name="twins",
         form="made up",
@@ -259,6 +273,159 @@ def test_files_that_cannot_be_read_are_not_equal_to_each_other(tmp_path):
     )
 
     assert sizes(split(data, valid=0.1, test=0.2)) == {"train": 28, "test": 8, "valid": 4}
+
+
+# Pictures that look the same
+
+
+def folder_of_photos(root: Path, num: int) -> Path:
+    """A folder per class; every photo lies there once more, resized and as JPEG."""
+    for index in range(num):
+        folder = root / ("cat", "dog")[index % 2]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(photo(index)).save(folder / f"{index:03}.png")
+        (folder / f"copy-{index:03}.jpg").write_bytes(copied(photo(index)))
+    return root
+
+
+def table_of_photos(root: Path, num: int) -> Path:
+    folder_of_photos(root, num)
+    paths = sorted(path.relative_to(root) for path in root.rglob("*.[pj]*g"))
+    rows = [f"{path.as_posix()},{path.parts[0]}" for path in paths]
+    return table(root / "labels.csv", "\n".join(["image,label", *rows, ""]))
+
+
+def array_of_photos(root: Path, num: int) -> Path:
+    """Pictures of one size, in an .npz; a copy is a compressed one."""
+    photos = [photo(index, width=64, height=64) for index in range(num)]
+    copies = [open_image(copied(pixels, scale=1)).pixels for pixels in photos]
+    root.mkdir()
+    labels = np.arange(2 * num) % num % 2
+    np.savez(root / "photos.npz", images=np.stack([*photos, *copies]), labels=labels)
+    return root / "photos.npz"
+
+
+def originals(data: Dataset, num: int) -> list[int]:
+    """The number of the photo that each image shows."""
+    if isinstance(data.images, np.ndarray):
+        return [index % num for index in range(len(data))]
+    return [int(name[-7:-4]) for name in data.names]
+
+
+@pytest.mark.parametrize("made", [folder_of_photos, table_of_photos, array_of_photos])
+def test_resized_and_compressed_copies_lie_in_one_part(made, tmp_path):
+    source = made(tmp_path / "photos", 40)
+    met = set()
+
+    for seed in range(8):
+        planned = plan(source, settings={"seed": seed})
+        data, parts = planned.loaded.dataset, planned.split.parts
+
+        shown = set(zip(originals(data, 40), parts, strict=True))
+        assert len(shown) == 40
+        assert sizes(planned.split) == {"train": 56, "valid": 8, "test": 16}
+        assert [issue.kind for issue in planned.issues] == []
+        assert eyespot.split(data, seed=seed).parts == parts
+        met.add(parts)
+
+    assert len(met) == 8
+
+
+def test_train_keeps_the_copies_together_as_plan_says(tmp_path, no_report):
+    data = folder_of_photos(tmp_path / "photos", 20)
+    planned = plan(data, settings={"seed": 5})
+
+    trained = train(data, settings=TINY | {"seed": 5, "size": 16}, out=tmp_path / "run")
+
+    parts = {row["name"]: row["part"] for row in read_table(trained.run.split)}
+    assert parts == by_name(planned.loaded.dataset, planned.split)
+    assert set(parts.values()) == {"train", "valid", "test"}
+    for index in range(20):
+        name = ("cat", "dog")[index % 2]
+        assert parts[f"{name}/{index:03}.png"] == parts[f"{name}/copy-{index:03}.jpg"]
+
+
+def test_different_pictures_are_not_tied():
+    data = pictures([photo(seed) for seed in range(200)])
+
+    assert duplicates_of(data) == Duplicates(exact=(), near=())
+
+
+def test_a_free_image_follows_the_one_that_it_looks_like_into_its_part():
+    images = [*map(photo, range(20)), copied(photo(0)), copied(photo(1)), copied(photo(2))]
+    labels = [*[0, 1] * 10, 0, 1, 0]
+    parts: list[Part | None] = ["test", "valid", *[None] * 21]
+
+    made = split(pictures(images, labels=labels, parts=parts))
+
+    assert made.parts == ("test", "valid", *["train"] * 18, "test", "valid", "train")
+    assert [issue.kind for issue in made.issues] == ["thin-class"]  # no dog was given to judge by
+
+
+def test_looks_join_groups(tmp_path):
+    """By steps: an image and its group's other, that and its copy, the copy and its equal."""
+    images = [*map(photo, range(40)), copied(photo(1)), copied(photo(1))]
+    groups = ["a", "a", *(f"g{index}" for index in range(40))]
+    data = replace(pictures(images, labels=[*[0, 1] * 20, 1, 1]), groups=tuple(groups))
+
+    for seed in range(10):
+        parts = split(data, seed=seed).parts
+        assert {parts[place] for place in (0, 1, 40, 41)} == {parts[0]}
+
+
+def test_what_given_parts_tear_is_told_as_the_check_tells_it(tmp_path):
+    for part, places in {"train": range(16), "val": range(16, 24), "test": range(24, 32)}.items():
+        for index in places:
+            folder = tmp_path / "pets" / part / ("cat", "dog")[index % 2]
+            folder.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(photo(index)).save(folder / f"{index}.png")
+    pets = tmp_path / "pets"
+    (pets / "train" / "cat" / "near.jpg").write_bytes(copied(photo(24)))
+    (pets / "val" / "dog" / "again.png").write_bytes(
+        (pets / "train" / "dog" / "1.png").read_bytes()
+    )
+    (pets / "test" / "dog" / "wrong.jpg").write_bytes(copied(photo(30)))
+
+    told = [(one.kind, one.name, one.detail) for one in plan(pets).issues]
+    checked = [
+        (one.kind, one.name, one.detail)
+        for one in eyespot.check(pets, cache=tmp_path / "facts").issues
+    ]
+
+    assert told == checked
+    assert [(kind, name) for kind, name, _ in told] == [
+        ("leak", "train/dog/1.png"),
+        ("near-leak", "train/cat/near.jpg"),
+        ("near-contradicting-label", "test/cat/30.png"),
+        ("near-contradicting-label", "test/dog/wrong.jpg"),
+    ]
+
+
+def test_what_a_table_tears_is_told(tmp_path):
+    data = folder_of_photos(tmp_path / "photos", 10)
+    planned = plan(data)
+    parts = ["test" if name == "cat/004.png" else "train" for name in planned.loaded.dataset.names]
+    write_split(tmp_path / "s.csv", planned.loaded, parts)
+
+    torn = plan(data, split=tmp_path / "s.csv")
+
+    assert [sentence for sentence in sentences(torn.issues) if "near" in sentence] == [
+        "1 x near-leak, for instance cat/copy-004.jpg: looks the same as cat/004.png of the "
+        "test part"
+    ]
+
+
+def test_frames_that_are_a_whole_class_do_not_leave_it_without_judgement():
+    images = [*fade(1, 2, 60), *(photo(seed) for seed in range(100, 160))]
+    data = pictures(images, labels=[0] * 60 + [1] * 60)
+
+    made = split(data, seed=0)
+    counts = made.counts(data.labels, 2)
+
+    assert counts["test"][0] >= 6 and counts["valid"][0] >= 3
+    assert [issue.kind for issue in made.issues] == ["near-chain"]
+    for group in duplicates_of(data).near:
+        assert len({made.parts[place] for place in group}) == 1
 
 
 # Parts of the set's own
@@ -305,7 +472,7 @@ def test_a_free_image_follows_its_twin_into_the_part_that_it_came_with():
     data = dataset([0, 1] * 10, parts=["test", "valid"] + [None] * 18)
     groups: list[object] = ["t", "v", "t", "v", *range(16)]
 
-    parts = split(data, digests=digests(groups))
+    parts = split(data, duplicates=equal(groups))
 
     assert parts.parts[2:4] == ("test", "valid")
     assert set(parts.parts[4:]) == {"train"}
@@ -319,12 +486,14 @@ def test_leaks_between_the_sets_own_parts_are_named():
     groups = ["a", "b", "a", "b", "c", "d", "e", "f"]
     groups[4] = groups[5] = "c"
 
-    found = [issue for issue in split(data, digests=digests(groups)).issues if issue.kind == "leak"]
+    found = [
+        issue for issue in split(data, duplicates=equal(groups)).issues if issue.kind == "leak"
+    ]
 
     assert [(issue.name, issue.detail) for issue in found] == [
-        ("000002.png", "the same picture as 000000.png of the training part"),
-        ("000003.png", "the same picture as 000001.png of the training part"),
-        ("000004.png", "the same picture as 000005.png of the validation part"),
+        ("000000.png", "the same picture as 000002.png of the valid part"),
+        ("000001.png", "the same picture as 000003.png of the test part"),
+        ("000005.png", "the same picture as 000004.png of the test part"),
     ]
     assert not any(issue.left_out for issue in found)
 
@@ -336,7 +505,7 @@ def test_ten_thousand_classes_without_a_test_part_take_no_time():
     data = dataset([index % 10_000 for index in range(30_000)])
     started = time.perf_counter()
 
-    parts = split(data, valid=0.1, test=0, digests=digests(range(30_000)))
+    parts = split(data, valid=0.1, test=0, duplicates=equal(range(30_000)))
 
     assert sizes(parts) == {"train": 20_000, "valid": 10_000}
     assert time.perf_counter() - started < 3
@@ -345,10 +514,10 @@ def test_ten_thousand_classes_without_a_test_part_take_no_time():
 @pytest.mark.slow
 def test_a_million_images_are_split_in_ten_seconds():
     data = dataset([index % 1000 for index in range(1_000_000)])
-    keys = digests(range(1_000_000))
+    keys = equal(range(1_000_000))
     started = time.perf_counter()
 
-    parts = split(data, digests=keys)
+    parts = split(data, duplicates=keys)
 
     assert sizes(parts) == {"train": 700_000, "valid": 100_000, "test": 200_000}
     assert time.perf_counter() - started < 10
@@ -374,7 +543,7 @@ def test_a_group_lies_in_one_part_and_equal_groups_meet_the_shares_to_the_image(
     labels, groups = [c for _ in range(20) for c in range(5)], [f"w{w}" for w in range(20)] * 5
     data = grouped(labels, sorted(groups))
 
-    parts = split(data, seed=seed, digests=digests(range(100)))
+    parts = split(data, seed=seed, duplicates=equal(range(100)))
 
     assert all(len(found) == 1 for found in parts_of_groups(data, parts).values())
     counts = parts.counts(data.labels, 5)
@@ -393,12 +562,12 @@ def test_groups_of_any_kind_stay_whole_and_every_class_that_can_be_learnt_is(pai
         return
     data = grouped(labels, [f"g{group}" for group in groups], num_classes=5)
 
-    parts = split(data, seed=seed, digests=digests(range(len(labels))))
+    parts = split(data, seed=seed, duplicates=equal(range(len(labels))))
 
     assert all(len(found) == 1 for found in parts_of_groups(data, parts).values())
     counts = parts.counts(data.labels, 5)
     assert all(counts["train"][label] for label in set(labels))
-    again = split(data, seed=seed, digests=digests(range(len(labels))))
+    again = split(data, seed=seed, duplicates=equal(range(len(labels))))
     assert again == parts
 
 
@@ -407,13 +576,13 @@ def test_a_group_and_equal_pictures_are_joined_by_however_many_steps():
     keys: list[object] = [0, "same", "same", 3, *range(4, 40)]
 
     for seed in range(20):
-        assert len(set(split(data, seed=seed, digests=digests(keys)).parts[:4])) == 1
+        assert len(set(split(data, seed=seed, duplicates=equal(keys)).parts[:4])) == 1
 
 
 def test_what_large_groups_allow_is_said():
     data = grouped([0] * 40 + [1] * 40, [f"w{index // 20}" for index in range(80)])
 
-    parts = split(data, valid=0, digests=digests(range(80)))
+    parts = split(data, valid=0, duplicates=equal(range(80)))
 
     assert sizes(parts) == {"train": 80}
     assert parts.how == (
@@ -426,7 +595,7 @@ def test_what_large_groups_allow_is_said():
 def test_a_group_somewhat_larger_than_the_share_is_taken_if_that_is_nearer():
     data = grouped([0] * 50 + [1] * 50, [f"w{index // 10}" for index in range(100)])
 
-    parts = split(data, valid=0, test=0.13, digests=digests(range(100)))
+    parts = split(data, valid=0, test=0.13, duplicates=equal(range(100)))
 
     assert parts.counts(data.labels, 2)["test"] == [10, 10]
     assert "test: 20 of 12 wished for, at worst 10 of 6 of class 'c0'" in parts.how
@@ -436,7 +605,7 @@ def test_parts_of_the_sets_own_that_tear_a_group_are_named():
     given: list[Part | None] = ["train", "test", "train", "train"] * 5
     data = grouped([0, 1] * 10, ["w", "w", "x", "y"] * 5, parts=given)
 
-    found = [i for i in split(data, digests=digests(range(20))).issues if i.kind == "torn-group"]
+    found = [i for i in split(data, duplicates=equal(range(20))).issues if i.kind == "torn-group"]
 
     assert [(issue.name, issue.detail) for issue in found] == [
         ("000001.png", "of the group 'w', as 000000.png of the training part")
@@ -446,7 +615,7 @@ def test_parts_of_the_sets_own_that_tear_a_group_are_named():
 def test_a_free_image_follows_its_group_into_the_test_part():
     data = grouped([0, 1] * 10, ["w", "w", *map(str, range(18))], parts=["test"] + [None] * 19)
 
-    parts = split(data, valid=0, digests=digests(range(20)))
+    parts = split(data, valid=0, duplicates=equal(range(20)))
 
     assert parts.parts[:2] == ("test", "test")
     assert set(parts.parts[2:]) == {"train"}
@@ -521,7 +690,7 @@ def test_english_characters_are_split_by_writer():
     """The writer is in the name; 55 writers wrote 62 characters each."""
     data = arranged(english(), group=r"-(\d+)\.")
 
-    parts = split(data, digests=digests(data.names))
+    parts = split(data, duplicates=equal(data.names))
 
     assert parts.how == "2,356 train, 372 valid, 682 test (stratified, 55 groups kept together)"
     assert all(len(found) == 1 for found in parts_of_groups(data, parts).values())
@@ -540,7 +709,7 @@ def english() -> Dataset:
 def test_a_number_per_class_is_met_to_the_image():
     data = dataset([0] * 100 + [1] * 40 + [2] * 13)
 
-    parts = split(data, per_class={"test": 10, "valid": 2}, digests=digests(range(153)))
+    parts = split(data, per_class={"test": 10, "valid": 2}, duplicates=equal(range(153)))
     counts = parts.counts(data.labels, 3)
 
     assert (counts["test"], counts["valid"]) == ([10, 10, 10], [2, 2, 2])
@@ -551,7 +720,7 @@ def test_a_class_too_small_for_the_number_is_named():
     data = dataset([0] * 100 + [1] * 12 + [2] * 10)
 
     with pytest.raises(DataError) as error:
-        split(data, per_class={"test": 10, "valid": 2}, digests=digests(range(122)))
+        split(data, per_class={"test": 10, "valid": 2}, duplicates=equal(range(122)))
 
     assert str(error.value) == (
         "pets: class 'c2' has 10 images (and 1 more are too small), and test_per_class = 10 and "
@@ -563,7 +732,7 @@ def test_a_number_for_a_part_that_the_set_has_is_refused():
     data = dataset([0, 1] * 10, parts=["train"] * 10 + ["test"] * 10)
 
     with pytest.raises(UsageError, match="pets has a test part of its own, and test_per_class = 2"):
-        split(data, per_class={"test": 2}, digests=digests(range(20)))
+        split(data, per_class={"test": 2}, duplicates=equal(range(20)))
 
 
 # A split that is written down

@@ -1,4 +1,4 @@
-"""The loop, its schedule, its augmentation and its randomness."""
+"""The loop, its augmentation and its randomness; schedules and recipes have tests of their own."""
 
 import math
 import os
@@ -17,11 +17,13 @@ from torch.nn import functional as F
 from eyespot.errors import EyespotError
 from eyespot.nets.build import build_net, fitted_net
 from eyespot.training.augmentation import augment, move, relight
-from eyespot.training.loop import Samples, fit, measure, one_cycle
+from eyespot.training.loop import fit, measure, num_batches, num_epochs, num_steps
 from eyespot.training.randomness import seeded, stream
 from eyespot.training.recipe import Recipe
+from eyespot.training.samples import Samples
+from eyespot.training.state import State
 from eyespot.training.world import World, fast_bfloat16, find_world
-from eyespot.values import Preparation
+from eyespot.values import Epoch, Preparation
 
 STILL = Recipe(rotate=0, shift=0, zoom=0, flip=False, brightness=0, contrast=0)
 CPU = World(torch.device("cpu"), torch.float32, 1)
@@ -60,23 +62,15 @@ def tiny_net(*, size: int = 8, channels: Any = 1) -> nn.Module:
         return build_net(fitted_net("convnet", width=4, size=size), preparation, 2)
 
 
+def fitted(
+    net: nn.Module, train: Samples, valid: Samples, recipe: Recipe, world: World = CPU
+) -> Iterator[Epoch]:
+    """A whole training of the net."""
+    return fit(State.of(net, recipe, world, num_classes=2), train, valid, recipe, world)
+
+
 def weights(net: nn.Module) -> Tensor:
     return torch.cat([tensor.double().flatten() for tensor in net.state_dict().values()])
-
-
-# --- the schedule
-
-
-@pytest.mark.parametrize("num_steps", [1, 2, 3, 4, 5, 7, 100, 10_000])
-def test_the_rate_starts_above_zero_peaks_at_one_and_ends_near_zero(num_steps: int) -> None:
-    rates = [one_cycle(step, num_steps) for step in range(num_steps)]
-    peak = rates.index(max(rates))
-
-    assert 0 < min(rates) <= max(rates) == 1
-    assert peak <= num_steps / 4
-    assert rates[: peak + 1] == sorted(rates[: peak + 1])
-    assert rates[peak:] == sorted(rates[peak:], reverse=True)
-    assert rates[-1] <= 1 / max(1, num_steps - math.ceil(num_steps / 4))
 
 
 # --- the loop
@@ -85,7 +79,7 @@ def test_the_rate_starts_above_zero_peaks_at_one_and_ends_near_zero(num_steps: i
 def test_it_learns_what_is_plain_to_see() -> None:
     net = tiny_net()
 
-    epochs = list(fit(net, samples(200), samples(60, seed=1), recipe(epochs=8), CPU))
+    epochs = list(fitted(net, samples(200), samples(60, seed=1), recipe(epochs=8)))
 
     assert [epoch.epoch for epoch in epochs] == list(range(1, 9))
     assert epochs[-1].valid_accuracy == epochs[-1].train_accuracy == 1
@@ -95,7 +89,7 @@ def test_it_learns_what_is_plain_to_see() -> None:
 def test_an_epoch_tells_the_numbers_of_a_slow_reference() -> None:
     net, part = tiny_net(), samples(30, seed=1)
 
-    (epoch,) = fit(net, samples(40), part, recipe(epochs=1), CPU)
+    (epoch,) = fitted(net, samples(40), part, recipe(epochs=1))
 
     logits = net(part.images.permute(0, 3, 1, 2).float()).detach()
     assert epoch.valid_loss == pytest.approx(float(F.cross_entropy(logits, part.labels)), rel=1e-4)
@@ -113,7 +107,7 @@ def test_every_image_is_seen_once_an_epoch(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(Samples, "batch", batch)
     train, none = samples(53), samples(0)
 
-    list(fit(tiny_net(), train, none, recipe(epochs=2), CPU))
+    list(fitted(tiny_net(), train, none, recipe(epochs=2)))
 
     assert [len(indices) for indices in seen] == [18, 18, 17] * 2
     first, second = sum(seen[:3], []), sum(seen[3:], [])
@@ -126,7 +120,7 @@ def test_the_caller_sees_neither_no_grad_nor_autocast_and_a_net_that_evaluates()
     world = World(torch.device("cpu"), torch.bfloat16, 1)
 
     for valid in (samples(10), samples(0)):
-        for _ in fit(net, samples(40), valid, recipe(), world):
+        for _ in fitted(net, samples(40), valid, recipe(), world):
             assert torch.is_grad_enabled()
             assert not torch.is_autocast_enabled("cpu")
             assert not net.training
@@ -136,8 +130,8 @@ def test_what_the_caller_does_to_the_modes_between_epochs_changes_nothing() -> N
     quiet, loud = tiny_net(), tiny_net()
     part = samples(40)
 
-    list(fit(quiet, part, part, recipe(epochs=3), CPU))
-    for _ in fit(loud, part, part, recipe(epochs=3), CPU):
+    list(fitted(quiet, part, part, recipe(epochs=3)))
+    for _ in fitted(loud, part, part, recipe(epochs=3)):
         loud.train()
         torch.rand(7)
         np.random.default_rng()
@@ -149,17 +143,17 @@ def test_the_caller_may_stop_early() -> None:
     net, part = tiny_net(), samples(40)
     short = tiny_net()
 
-    epochs = fit(net, part, part, recipe(epochs=50), CPU)
+    epochs = fitted(net, part, part, recipe(epochs=50))
     next(epochs)
     epochs.close()  # type: ignore[attr-defined]
-    next(iter(fit(short, part, part, recipe(epochs=50), CPU)))
+    next(iter(fitted(short, part, part, recipe(epochs=50))))
 
     assert torch.equal(weights(net), weights(short))
     assert list(epochs) == []
 
 
 def test_an_empty_validation_part_gives_no_numbers() -> None:
-    for epoch in fit(tiny_net(), samples(40), samples(0), recipe(), CPU):
+    for epoch in fitted(tiny_net(), samples(40), samples(0), recipe()):
         assert math.isnan(epoch.valid_loss)
         assert math.isnan(epoch.valid_accuracy)
         assert math.isfinite(epoch.train_loss)
@@ -167,9 +161,46 @@ def test_an_empty_validation_part_gives_no_numbers() -> None:
 
 @pytest.mark.parametrize(("num", "batch"), [(2, 2), (2, 512), (3, 2), (5, 4), (1, 2), (7, 100)])
 def test_few_images_and_large_batches_are_trained_on(num: int, batch: int) -> None:
-    epochs = list(fit(tiny_net(), samples(num), samples(1), recipe(batch=batch), CPU))
+    epochs = list(fitted(tiny_net(), samples(num), samples(1), recipe(batch=batch)))
 
     assert all(math.isfinite(epoch.train_loss) for epoch in epochs)
+
+
+@pytest.mark.parametrize(
+    ("num", "batch", "expected"),
+    [(1, 2, 1), (2, 512, 1), (5, 2, 2), (64, 64, 1), (127, 64, 1), (128, 64, 2)],
+)
+def test_a_batch_is_never_smaller_than_wanted_unless_the_part_is(
+    num: int, batch: int, expected: int
+) -> None:
+    assert num_batches(recipe(batch=batch), num) == expected
+
+
+def test_a_number_of_steps_overrides_the_epochs_and_cuts_the_last_one_off() -> None:
+    net, part, settings = tiny_net(), samples(53), recipe(epochs=50, steps=7)
+    state = State.of(net, settings, CPU, num_classes=2)
+
+    epochs = list(fit(state, part, part, settings, CPU))
+
+    assert (state.step, num_steps(settings, 53), num_epochs(settings, 53)) == (7, 7, 3)
+    assert [epoch.epoch for epoch in epochs] == [1, 2, 3]
+
+
+def test_patience_ends_a_training() -> None:
+    part, settings = samples(48), recipe(epochs=50, patience=2, rate=1e-9)
+
+    assert len(list(fitted(tiny_net(), part, part, settings))) < 50
+
+
+@pytest.mark.parametrize("num", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("batch", [2, 3, 512])
+def test_one_to_five_images_are_trained_on_with_batch_norm(num: int, batch: int) -> None:
+    net = tiny_net()
+
+    epochs = list(fitted(net, samples(num), samples(num), recipe(batch=batch, epochs=3)))
+
+    assert all(math.isfinite(epoch.train_loss) for epoch in epochs)
+    assert torch.isfinite(weights(net)).all()
 
 
 @pytest.mark.parametrize(
@@ -182,7 +213,7 @@ def test_every_precision_colour_and_size_trains(
     net = tiny_net(size=size, channels=channels)
     train = samples(64, size=size, channels=channels)
 
-    epochs = list(fit(net, train, train, recipe(epochs=6), World(torch.device("cpu"), dtype, 1)))
+    epochs = list(fitted(net, train, train, recipe(epochs=6), World(torch.device("cpu"), dtype, 1)))
 
     assert epochs[-1].valid_accuracy > 0.9
     assert {tensor.dtype for tensor in net.parameters()} == {torch.float32}
@@ -201,7 +232,7 @@ def test_bfloat16_is_used_forwards_and_backwards() -> None:
         if isinstance(module, nn.Conv2d):
             module.register_forward_hook(hook)
 
-    next(fit(net, samples(16), samples(0), recipe(), World(CPU.device, torch.bfloat16, 1)))
+    next(fitted(net, samples(16), samples(0), recipe(), World(CPU.device, torch.bfloat16, 1)))
 
     assert seen == {torch.bfloat16}
 
@@ -227,15 +258,54 @@ def test_weights_that_are_not_finite_are_never_yielded(value: float, num_valid: 
     net, seen = Poison(5, value=value), []
 
     with pytest.raises(EyespotError) as error:
-        for epoch in fit(net, samples(48), samples(num_valid), recipe(epochs=9), CPU):
+        for epoch in fitted(net, samples(48), samples(num_valid), recipe(epochs=9)):
             seen.append(epoch)
             assert torch.isfinite(weights(net)).all()
 
     assert len(seen) == 1
     assert str(error.value) == (
-        "the loss or a weight is not a finite number in epoch 2; "
-        "train with a lower rate, for instance --set rate=0.0025"
+        "the loss or a weight is not a finite number in epoch 2, even with 1/8 of the rate; "
+        "train with a lower one, for instance --set rate=0.00016"
     )
+
+
+class Stumble(nn.Module):
+    """A net whose weight is not a number in these steps, counted from 0 as they are tried."""
+
+    def __init__(self, *steps: int) -> None:
+        super().__init__()
+        self.head = nn.Linear(64, 2)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+        self.steps, self.num_tried = steps, 0
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.training:
+            if self.num_tried in self.steps:
+                self.head.weight.data.fill_(math.nan)
+            self.num_tried += 1
+        return self.head(x.flatten(1) / 255)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("times", [1, 2, 3])
+def test_a_number_that_is_not_finite_halves_the_rate_from_the_beginning_of_its_epoch(
+    times: int,
+) -> None:
+    part, settings = samples(48), recipe(epochs=4, schedule="constant")
+    net = Stumble(*[4, 6, 8][:times])  # in the second step of the second epoch of three
+    state = State.of(net, settings, CPU, num_classes=2)
+
+    epochs = list(fit(state, part, part, settings, CPU))
+
+    assert state.halvings == times
+    assert [epoch.rate for epoch in epochs] == [0.01, *[0.01 / 2**times] * 3]
+    plain = Stumble()
+    expected = State.of(plain, settings, CPU, num_classes=2)
+    following = fit(expected, part, part, settings, CPU)
+    next(following)
+    expected.halvings = times
+    list(following)
+    assert torch.equal(weights(net), weights(plain))
 
 
 def test_measuring_leaves_no_trace() -> None:
@@ -260,13 +330,13 @@ def test_a_read_only_array_becomes_samples_without_a_warning() -> None:
 TRAIN = """
 import hashlib, sys
 sys.path.insert(0, sys.argv[1])
-from test_training import CPU, fit, recipe, samples, tiny_net, weights, World, torch
+from test_training import CPU, fitted, recipe, samples, tiny_net, weights, World, torch
 torch.set_num_threads(int(sys.argv[3]))
 net = tiny_net()
 moved = dict(rotate=20.0, shift=0.1, zoom=0.2, flip=True, brightness=0.2, contrast=0.2)
 settings = recipe(seed=int(sys.argv[2]), epochs=3, **moved)
 world = World(CPU.device, torch.bfloat16, 1)
-epochs = list(fit(net, samples(200), samples(20), settings, world))
+epochs = list(fitted(net, samples(200), samples(20), settings, world))
 losses = [(e.train_loss, e.valid_loss) for e in epochs]
 print(hashlib.sha256(weights(net).numpy().tobytes()).hexdigest(), losses)
 """
@@ -301,7 +371,7 @@ def test_one_seed_gives_the_same_bits_in_every_process() -> None:
 def test_another_seed_gives_other_weights() -> None:
     nets = [tiny_net(), tiny_net()]
     for seed, net in enumerate(nets):
-        list(fit(net, samples(40), samples(0), recipe(seed=seed), CPU))
+        list(fitted(net, samples(40), samples(0), recipe(seed=seed)))
 
     assert not torch.equal(weights(nets[0]), weights(nets[1]))
 

@@ -27,6 +27,7 @@ _UNPAIRED = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _MARKS = re.compile('[,"\r\n]')
 _EMPTY = '""'  # a bare empty line would be no row at all
 _ESCAPED = "'\\"
+_TEMPORARY = re.compile(r"\..{1,40}-[0-9a-f]{16}")
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -49,6 +50,14 @@ def write_bytes(path: Path, data: bytes) -> None:
     except OSError as error:
         raise _unwritable(path, error) from error
     _sync_folder(path.parent)
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Removes the temporary files that a killed `write_bytes` left in a folder that is `owned`."""
+    for path in list(folder.iterdir()):
+        if _TEMPORARY.fullmatch(path.name):
+            with contextlib.suppress(OSError):
+                path.unlink()
 
 
 def _unwritable(path: Path, error: OSError) -> ResourceError:
@@ -169,6 +178,24 @@ class Run:
         return self.path / "history.csv"
 
     @property
+    def asked(self) -> Path:
+        """What the training was asked for; there while it can be resumed."""
+        return self.path / "resume.json"
+
+    @property
+    def resume(self) -> Path:
+        return self.path / "resume.pt"
+
+    @property
+    def previous(self) -> Path:
+        return self.path / "resume-previous.pt"
+
+    @property
+    def fresh(self) -> Path:
+        """The next resume.pt, until it takes that one's place."""
+        return self.path / "resume.new"
+
+    @property
     def model(self) -> Path:
         return self.path / "model.safetensors"
 
@@ -282,12 +309,16 @@ def new_folder(out: Path | None, *, name: str, root: Path, purpose: str) -> Path
 
 @contextlib.contextmanager
 def fresh_folder(out: Path | None, *, name: str, root: Path, purpose: str) -> Iterator[Path]:
-    """A folder as `new_folder` makes it; it goes again if the work fails and leaves it empty."""
+    """A folder as `new_folder` makes it; it goes again if the work fails and leaves it empty.
+
+    One that was there before stays.
+    """
+    mine = out is None or not out.exists()
     folder = new_folder(out, name=name, root=root, purpose=purpose)
     try:
         yield folder
     except BaseException:
-        if out is None:
+        if mine:
             with contextlib.suppress(OSError):
                 folder.rmdir()
         raise

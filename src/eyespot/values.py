@@ -21,6 +21,7 @@ ImageInput = Array | Path | str | bytes | Image.Image
 Part = Literal["train", "valid", "test"]
 PARTS: tuple[Part, ...] = ("train", "valid", "test")
 Fit = Literal["pad", "stretch", "crop"]
+Views = Literal["one", "shifts", "mirrors", "all"]  # of a picture, whose answers are averaged
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +167,7 @@ class Epoch:
     """What one pass over the training part gave. Losses in nats, accuracies in [0, 1].
 
     The training numbers are of augmented views, while the net learns; the validation numbers are
-    of the pictures as they are, afterwards.
+    of the pictures as they are, afterwards. seconds: of the wall clock; not in history.csv.
     """
 
     epoch: int
@@ -175,7 +176,7 @@ class Epoch:
     valid_loss: float
     valid_accuracy: float
     rate: float
-    seconds: float
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -30,7 +30,7 @@ def command(
     folder: Annotated[str, typer.Option(help="Where in FOLDER the copies lie.")] = "new_Data",
     table: Annotated[str, typer.Option(help="The new table in FOLDER.")] = "updated_Labels.csv",
     split: given.SplitOption = None,
-    recipe: given.RecipeOption = "standard",
+    recipe: given.RecipeOption = None,
     settings: given.SettingsOption = None,
     seed: given.SeedOption = None,
     columns: given.ColumnsOption = None,

@@ -11,6 +11,8 @@ from eyespot.cli import options as given
 from eyespot.cli.talk import LiveProgress, printable, say, show_json
 from eyespot.errors import count
 
+CHECKS = Path("checks")
+
 
 def command(
     data: Annotated[str, typer.Argument(help="Labelled images, in any form that train reads.")],
@@ -31,29 +33,38 @@ def command(
     as long as they have their row. The exit code is 0 when the check was done, whatever it found,
     and 3 when DATA cannot be read at all.
     """
-    from eyespot.data import read
-    from eyespot.data.checkup import check
-    from eyespot.data.reading import set_aside
-    from eyespot.files import fresh_folder
-    from eyespot.reports import check_page
-    from eyespot.reports.findings import check_facts, num_certain, summary
-
     started = time.perf_counter()
-    with LiveProgress() as progress:
-        dataset = read(data, columns=given.parse_columns(columns), progress=progress.download)
-        with fresh_folder(out, name=dataset.name, root=Path("checks"), purpose="check") as folder:
-            checked = check(dataset, progress=progress.image)
-            page = check_page(checked, folder)
-    seconds = time.perf_counter() - started
+    from eyespot.files import fresh_folder
+    from eyespot.reports.remembered import LastCheck
+
+    last = LastCheck(data, roles := given.parse_columns(columns))
+    if told := None if quarantine else last.recall():
+        with fresh_folder(out, name=told.name, root=CHECKS, purpose="check") as folder:
+            told.write(folder)
+        say("unchanged since the last check, which is told again")
+    else:
+        from eyespot.data.checkup import check
+        from eyespot.data.reading import read, set_aside
+        from eyespot.reports import check_page
+        from eyespot.reports.findings import told_of
+
+        with LiveProgress() as progress:
+            dataset = read(data, columns=roles, progress=progress.download)
+            with fresh_folder(out, name=dataset.name, root=CHECKS, purpose="check") as folder:
+                checked = check(dataset, progress=progress.image)
+                check_page(checked, folder)
+        told = told_of(checked, folder)
+        last.remember(told, dataset)
+    page, seconds = folder / "check.html", time.perf_counter() - started
     if as_json:
         files = {"page": str(page), "issues_table": str(folder / "issues.csv")}
-        show_json({**check_facts(checked), **files, "seconds": round(seconds, 2)})
+        show_json({**told.facts, **files, "seconds": round(seconds, 2)})
     else:
-        print("\n".join(map(printable, summary(checked))))
-    say(f"{seconds:.1f} s; page: {page}")
+        print("\n".join(map(printable, told.summary)))
+    say(f"{seconds:.{1 if seconds >= 1 else 2}f} s; page: {page}")
     if quarantine:
         done = set_aside(data, dataset, checked.issues, otherwise=folder)
-        what = f"{count(done[1], 'image')} put in quarantine: {done[0]}" if done else ""
-        say(what or "nothing put in quarantine: no image is wrong for certain")
-    verb = "check --quarantine" if num_certain(checked) and not quarantine else "train"
+        put = f"{count(done[1], 'image')} put in quarantine: {done[0]}" if done else ""
+        say(put or "nothing put in quarantine: no image is wrong for certain")
+    verb = "check --quarantine" if told.num_certain and not quarantine else "train"
     say(f"next: eyespot {verb} {shlex.quote(data)}")

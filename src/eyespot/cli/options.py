@@ -15,7 +15,13 @@ ColumnsOption = Annotated[
     str | None,
     typer.Option(help="A table's own column names: image=NAME,label=NAME; part and group, too."),
 ]
-RecipeOption = Annotated[str, typer.Option(help="A recipe by name, or a .toml file.")]
+RecipeOption = Annotated[
+    str | None,
+    typer.Option(
+        help="A .toml file or a name: quick, standard (if none is given), best, or a classic: "
+        "two-conv, augmented, plateau, batchnorm, characters."
+    ),
+]
 SettingsOption = Annotated[
     list[str] | None,
     typer.Option("--set", help="Replace a recipe field: --set epochs=5. Repeatable."),
@@ -49,7 +55,7 @@ def parse_columns(text: str | None) -> dict[str, str] | None:
 
 def recipe_fields(settings: Sequence[str] | None, seed: int | None) -> dict[str, object]:
     """The fields of `--set` and `--seed`. Raises UsageError."""
-    from eyespot.training.recipe import parse_settings
+    from eyespot.training.recipefile import parse_settings
 
     fields = parse_settings(settings or [])
     return fields if seed is None else fields | {"seed": seed}

@@ -13,7 +13,7 @@ from eyespot.cli.talk import LiveProgress, columns_of_text, printable, say, show
 def command(
     data: Annotated[str, typer.Argument(help="Labelled images, in any form that train reads.")],
     out: Annotated[Path, typer.Option(help="The table to write.")] = Path("split.csv"),
-    recipe: given.RecipeOption = "standard",
+    recipe: given.RecipeOption = None,
     settings: given.SettingsOption = None,
     seed: given.SeedOption = None,
     columns: given.ColumnsOption = None,

@@ -1,7 +1,9 @@
 """How the command line talks: data to stdout, words to stderr, a live line where a person looks."""
 
 import json
+import os
 import sys
+import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +11,9 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
     from eyespot.values import Epoch
+
+_STEP_SECONDS = 0.1  # between two movements of a bar
+_LOG_SECONDS = 30.0  # between two lines in a log file
 
 
 def complain(sentence: str) -> None:
@@ -40,7 +45,9 @@ class LiveProgress:
     def __init__(self) -> None:
         self._bar: Progress | None = None
         self._words = ""
-        self._live = sys.stderr.isatty()
+        self._live = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
+        self._first = self._due = self._next = 0.0
+        self._known = 0
 
     def __enter__(self) -> "LiveProgress":
         return self
@@ -60,12 +67,10 @@ class LiveProgress:
         self._show(words, done, size)
 
     def image(self, done: int, num: int) -> None:
-        if done == num or done % 16 == 0:
-            self._show("reading images", done, num)
+        self._step("reading images", done, num)
 
     def copy(self, done: int, num: int) -> None:
-        if done == num or done % 16 == 0:
-            self._show("writing copies", done, num)
+        self._step("writing copies", done, num)
 
     def epoch(self, epoch: "Epoch", num: int) -> None:
         valid = epoch.valid_accuracy
@@ -77,8 +82,30 @@ class LiveProgress:
         )
         self._show("training", epoch.epoch, num)
 
+    def _step(self, words: str, done: int, num: int) -> None:
+        """One of very many: most of them are not worth a word."""
+        now = time.monotonic()
+        if done < num and now < self._next:
+            return
+        self._next = now + _STEP_SECONDS
+        if self._live:
+            self._show(words, done, num)
+        else:
+            self._log(words, done, num, now)
+
+    def _log(self, words: str, done: int, num: int, now: float) -> None:
+        """A line now and then, with the time that is left, where there is no bar."""
+        if words != self._words:
+            self._words, self._known = words, done
+            self._first, self._due = now, now + _LOG_SECONDS
+        elif now >= self._due and self._known < done < num:
+            self._due = now + _LOG_SECONDS
+            left = (now - self._first) / (done - self._known) * (num - done)
+            rough = f"{left / 60:.0f} min" if left > 90 else f"{left:.0f} s"
+            say(f"{words}: {done:,} of {num:,}, about {rough} left")
+
     def _show(self, words: str, done: int, num: int) -> None:
-        if not self._live:
+        if not self._live or (self._bar is None and done >= num):
             return
         if words != self._words:
             self._stop()

@@ -12,11 +12,16 @@ from eyespot.cli.talk import LiveProgress, say, show_json
 
 
 def command(
-    data: Annotated[str, typer.Argument(help="A named set, folder, table, .npz or .zip.")],
-    recipe: given.RecipeOption = "standard",
+    data: Annotated[
+        str | None, typer.Argument(help="A named set, folder, table, .npz or .zip.")
+    ] = None,
+    recipe: given.RecipeOption = None,
     settings: given.SettingsOption = None,
     split: given.SplitOption = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; must be new or empty.")] = None,
+    resume: Annotated[
+        Path | None, typer.Option(help="Go on with this run, which was interrupted.")
+    ] = None,
     seed: given.SeedOption = None,
     columns: given.ColumnsOption = None,
     quarantine: given.QuarantineOption = None,
@@ -39,6 +44,7 @@ def command(
             quarantine=quarantine,
             split=split,
             out=out,
+            resume=resume,
             progress=progress,
         )
     accuracy = trained.evaluation.accuracy if trained.evaluation else None

@@ -23,6 +23,7 @@ KINDS = {
     "leak": "the same pixels in two parts",
     "near-contradicting-label": "looks the same as an image with another label",
     "near-leak": "looks the same as an image of another part",
+    "near-chain": "images that look alike one to the next, most of a class",
     "duplicate": "the same pixels as an earlier image",
     "near-duplicate": "an earlier image, resized or compressed again",
     "nearly-constant": "hardly any contrast",

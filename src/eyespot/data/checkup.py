@@ -68,7 +68,7 @@ def check(
     """
     dataset = source if isinstance(source, Dataset) else read(source, columns=columns)
     facts = scan_images(dataset, cache=cache or cache_folder() / "facts", progress=progress)
-    duplicates = find_duplicates(facts)
+    duplicates = find_duplicates(dataset, facts.digests, facts.rows["thumb"])
     issues = (
         *dataset.issues,
         *find_issues(dataset, facts),

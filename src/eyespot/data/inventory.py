@@ -4,11 +4,7 @@ A million images take 0.35 GB, as a list of objects they would take three times 
 N images.
 """
 
-import contextlib
-import hashlib
 import json
-import os
-import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +13,7 @@ from typing import overload
 import numpy as np
 
 from eyespot.data.measurement import THUMB
+from eyespot.data.sealing import Piece, read_sealed, write_sealed
 from eyespot.values import Array, ImageFacts
 
 # place: of the path, 0 without one. mtime: in nanoseconds, -1 if not to be trusted.
@@ -41,8 +38,7 @@ ROW = np.dtype(
 )
 
 # The number changes with the columns and with every change to what is measured.
-_MAGIC = b"eyespot facts 1\n"
-_DIGEST_BYTES = 32
+MAGIC = b"eyespot facts 2\n"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -87,6 +83,16 @@ class Inventory(Sequence[ImageFacts]):
         )
 
     @property
+    def digests(self) -> list[bytes]:
+        """Of each image's pixels, 16 bytes; empty where it cannot be decoded."""
+        digests: list[bytes] = (
+            np.ascontiguousarray(self.rows["digest"]).view("V16").ravel().tolist()
+        )
+        for place in self.errors:
+            digests[place] = b""
+        return digests
+
+    @property
     def readable(self) -> Array:
         """bool (N,): which images can be decoded."""
         readable = np.ones(len(self), np.bool_)
@@ -94,54 +100,47 @@ class Inventory(Sequence[ImageFacts]):
         return readable
 
 
-def write_inventory(path: Path, inventory: Inventory) -> None:
-    """Writes all but the names, whole or not at all; a disk that does not take it is no failure."""
-    words = {"remarks": inventory.remarks, "errors": inventory.errors}
-    tail = json.dumps(words).encode()
-    rows = np.ascontiguousarray(inventory.rows).view(np.uint8)
-    head = len(inventory).to_bytes(8, "little") + ROW.itemsize.to_bytes(8, "little")
-    temporary = path.with_name(f".{path.name[:40]}-{secrets.token_hex(8)}")
-    with contextlib.suppress(OSError):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(temporary, "xb") as file:  # no fsync: a torn file is told by its digest
-                for piece in (_MAGIC, _digest(head, rows, tail), head, rows.data, tail):
-                    file.write(piece)
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
+def write_inventory(path: Path, inventory: Inventory) -> bool:
+    """Writes all but the names, whole or not at all; returns whether the disk took it."""
+    return write_sealed(path, MAGIC, packed(inventory))
 
 
 def read_inventory(path: Path) -> Inventory | None:
     """What `write_inventory` wrote, its names empty; None for a file that is not whole, ours and
     of this version."""
-    try:
-        data = np.fromfile(path, np.uint8)
-    except OSError:
-        return None
-    start = len(_MAGIC) + _DIGEST_BYTES
-    if bytes(data[: len(_MAGIC)]) != _MAGIC or len(data) < start + 16:
-        return None
-    head = bytes(data[start : start + 16])
-    end = start + 16 + int.from_bytes(head[:8], "little") * ROW.itemsize
-    if int.from_bytes(head[8:], "little") != ROW.itemsize or end > len(data):
-        return None
-    rows, tail = data[start + 16 : end], bytes(data[end:])
-    if bytes(data[len(_MAGIC) : start]) != _digest(head, rows, tail):
-        return None
-    words = json.loads(tail)
+    content = read_sealed(path, MAGIC)
+    return None if content is None else unpacked(content)
+
+
+def packed(inventory: Inventory) -> list[Piece]:
+    """All but the names, as the content of a record."""
+    words = {"remarks": inventory.remarks, "errors": inventory.errors}
+    rows = np.ascontiguousarray(inventory.rows).view(np.uint8)
+    return [len(inventory).to_bytes(8, "little"), rows.data, json.dumps(words).encode()]
+
+
+def unpacked(content: Array) -> Inventory:
+    """The inventory that `packed` was given, its names empty."""
+    end = 8 + int.from_bytes(bytes(content[:8]), "little") * ROW.itemsize
+    words = json.loads(bytes(content[end:]))
     return Inventory(
         names=(),
-        rows=rows.view(ROW),
+        rows=content[8:end].view(ROW),
         remarks={int(place): tuple(texts) for place, texts in words["remarks"].items()},
         errors={int(place): text for place, text in words["errors"].items()},
     )
 
 
-def _digest(head: bytes, rows: Array, tail: bytes) -> bytes:
-    digest = hashlib.blake2b(head, digest_size=_DIGEST_BYTES)
-    digest.update(rows.data)
-    digest.update(tail)
-    return digest.digest()
+def joined(parts: Sequence[Inventory]) -> Inventory:
+    """The rows of several inventories, one behind the other, their names empty."""
+    if len(parts) == 1:
+        return parts[0]
+    remarks: dict[int, tuple[str, ...]] = {}
+    errors: dict[int, str] = {}
+    start = 0
+    for part in parts:
+        remarks |= {start + place: texts for place, texts in part.remarks.items()}
+        errors |= {start + place: text for place, text in part.errors.items()}
+        start += len(part)
+    rows = np.concatenate([np.zeros(0, ROW), *(part.rows for part in parts)])
+    return Inventory(names=(), rows=rows, remarks=remarks, errors=errors)

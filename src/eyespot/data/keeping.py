@@ -47,26 +47,26 @@ def named_split(path: Path, loaded: Loaded) -> Split:
     if missing:
         raise DataError(
             f"{path} knows {len(dataset) - len(missing):,} of {count(len(dataset), 'image')} of "
-            f"{dataset.name}: {_such(missing)} not in it"
-            + (f", and {_such(unknown)} not in the set" if unknown else "")
+            f"{dataset.name}: {such(missing)} not in it"
+            + (f", and {such(unknown)} not in the set" if unknown else "")
             + "; add the rows, or make the split anew with eyespot split"
         )
     issues = []
     if unknown:
-        detail = f"{_such(unknown)} in {path.name} and not in the set, or left out"
+        detail = f"{such(unknown)} in {path.name} and not in the set, or left out"
         issues.append(Issue(kind="split-unknown", name=unknown[0], detail=detail, score=0.0))
     pairs = zip(dataset.names, dataset.labels, strict=True)
     changed = [n for n, c in pairs if rows[n].get("label") not in (None, dataset.classes[c])]
     if changed:
-        detail = f"{_such(changed)} of another class in {path.name}; the set's own label counts"
+        detail = f"{such(changed)} of another class in {path.name}; the set's own label counts"
         issues.append(Issue(kind="split-label", name=changed[0], detail=detail, score=0.5))
     parts = [part_of(rows[name]["part"]) or "train" for name in dataset.names]
     how = f"{sizes_of(parts)} (as {path.name} says)"
-    found = checked_split(dataset, parts, how=how, digests=loaded.digests)
+    found = checked_split(dataset, parts, how=how, duplicates=loaded.duplicates)
     return replace(found, issues=(*issues, *found.issues))
 
 
-def _such(names: Sequence[str]) -> str:
+def such(names: Sequence[str]) -> str:
     """`12 images, for instance a.png, are`: the subject of a sentence."""
     verb = "is" if len(names) == 1 else "are"
     return f"{count(len(names), 'image')}, for instance {names[0]}, {verb}"
@@ -103,6 +103,32 @@ def read_split(run: Run) -> KeptSplit:
         raise DataError(f"{run.split} is torn or was changed ({error}); train again") from error
     learnt = frozenset(digest for (_, digest), part in parts.items() if part != "test")
     return KeptSplit(parts=parts, learnt=learnt)
+
+
+def changes(path: Path, loaded: Loaded) -> list[str]:
+    """What is different about the images since this split.csv was written, in words.
+
+    Raises DataError when the table is torn.
+    """
+    try:
+        rows = {row["name"]: (row["label"], row["digest"]) for row in read_table(path)}
+    except KeyError as error:
+        raise DataError(f"{path} was changed (it has no column {error}); train again") from error
+    dataset = loaded.dataset
+    labels = (dataset.classes[label] for label in dataset.labels)
+    digests = (digest.hex() for digest in loaded.digests)
+    now = dict(zip(dataset.names, zip(labels, digests, strict=True), strict=True))
+    both = [name for name in now if name in rows]
+    kinds = {
+        "new": [name for name in now if name not in rows],
+        "gone": [name for name in rows if name not in now],
+        "of another class": [name for name in both if now[name][0] != rows[name][0]],
+        "another picture": [name for name in both if now[name][1] != rows[name][1]],
+    }
+    told = [f"{such(names)} {what}" for what, names in kinds.items() if names]
+    if not told and list(rows) != list(now):
+        told.append("the images come in another order")
+    return told
 
 
 def judged_parts(

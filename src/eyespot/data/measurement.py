@@ -15,7 +15,7 @@ THUMB = 16
 
 # Larger pictures are shrunk by a whole factor first: finer detail is no net's business, and the
 # sharpness of a photo of 12 megapixels is judged at the size at which a person looks at it.
-_LONGEST = 512
+LONGEST = 512
 _STRIP_PIXELS = 2**22
 
 # Whether every channel is flat is asked only where the grey picture nearly is.
@@ -51,20 +51,29 @@ def measure(pixels: Array) -> Measured:
     contrast = float(counts @ (_LEVELS - mean) ** 2 / num) ** 0.5 / 255
     if contrast < _FLAT:
         contrast = 0.0 if _is_blank(pixels) else max(contrast, 1e-6)
-    thumb = grey.resize((THUMB, THUMB), Image.Resampling.BOX)
-    return Measured(mean / 255, contrast, _sharpness(grey), _saturation(pixels), np.array(thumb))
+    return Measured(mean / 255, contrast, _sharpness(grey), _saturation(pixels), _thumb(grey))
 
 
 def pixel_digest(pixels: Array) -> bytes:
     """16 bytes, equal for pictures whose decoded pixels are equal."""
-    head = repr(pixels.shape).encode()
-    return hashlib.blake2b(head + pixels.tobytes(), digest_size=16).digest()
+    digest = hashlib.blake2b(repr(pixels.shape).encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(pixels).data)
+    return digest.digest()
+
+
+def thumbnail(pixels: Array) -> Array:
+    """The thumbnail alone of a decoded picture, uint8 (H, W, C), C 1 or 3."""
+    return _thumb(_grey(pixels))
+
+
+def _thumb(grey: Image.Image) -> Array:
+    return np.array(grey.resize((THUMB, THUMB), Image.Resampling.BOX))
 
 
 def _grey(pixels: Array) -> Image.Image:
     """The grey picture, shrunk; a large one strip by strip, which takes little memory."""
     height, width, channels = pixels.shape
-    factor = max(1, max(height, width) // _LONGEST)
+    factor = max(1, max(height, width) // LONGEST)
     rows = max(1, _STRIP_PIXELS // (width * factor)) * factor
     strips = []
     for top in range(0, height, rows):

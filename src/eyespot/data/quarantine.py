@@ -3,19 +3,24 @@
 Removing a row brings the image back; nothing is ever deleted.
 """
 
+import os
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
 from eyespot.data.selection import selected
-from eyespot.errors import DataError, ResourceError
+from eyespot.data.sources.tree import Paths, hidden
+from eyespot.errors import DataError, ResourceError, count
 from eyespot.files import read_table, write_table
 from eyespot.values import Dataset, Issue
 
 # What nobody can learn from, or what makes a test dishonest, beyond doubt. Whatever is a matter of
 # taste or of a threshold (blur, size, look-alikes) is only told, and so are copies with one label.
 QUARANTINED = frozenset({"empty-file", "unreadable", "blank", "contradicting-label", "leak"})
+
+# Of these, what is so whatever the labels and parts are.
+_OF_PIXELS = frozenset({"empty-file", "unreadable", "blank"})
 
 HEADER = ("name", "kind", "detail")
 
@@ -106,6 +111,36 @@ def apply_quarantine(dataset: Dataset, rows: Sequence[Row]) -> Dataset:
     if len(kept) == len(dataset):
         return replace(dataset, issues=issues)
     return replace(selected(dataset, kept), issues=issues)
+
+
+def without_neighbours(dataset: Dataset, own: Path) -> Dataset:
+    """The set without what other quarantines beside its images say of the same files.
+
+    own: the set's own quarantine. A folder has one, and each table in it has one. What they found
+    broken or blank is so for all of them, and what was found under the same labels, too; of the
+    rest, which goes by labels or parts that may be others here, an issue tells.
+    """
+    if not isinstance(dataset.images, Paths):
+        return dataset
+    root, names = dataset.images.root, set(dataset.names)
+    for path in sorted(root.glob("*quarantine.csv")):
+        if not hidden(path.name) or os.path.realpath(path) == os.path.realpath(own):
+            continue
+        rows = [row for row in read_quarantine(path) if row.name in names]
+        table = path.name.removesuffix("quarantine.csv").rstrip(".")
+        same = bool(table) and f"({table})" in dataset.form
+        taken = [row for row in rows if same or row.kind in _OF_PIXELS]
+        noted = [row._replace(detail=f"{row.detail} (in {path.name})") for row in taken]
+        dataset = apply_quarantine(dataset, noted)
+        if num := len(rows) - len(taken):
+            images = count(num, "more image")
+            detail = (
+                f"names {images} for labels of its own; copy its rows to {own.name} if they fit"
+            )
+            issue = Issue(kind="other-quarantine", name=path.name, detail=detail, score=0.0)
+            dataset = replace(dataset, issues=(*dataset.issues, issue))
+        names.difference_update(row.name for row in taken)
+    return dataset
 
 
 def _left_out(dataset: Dataset, wanted: dict[str, Row]) -> Iterator[Issue]:

@@ -10,6 +10,7 @@ from eyespot.data.quarantine import (
     quarantine_path,
     quarantine_rows,
     read_quarantine,
+    without_neighbours,
     write_quarantine,
 )
 from eyespot.data.sources import recognition
@@ -36,12 +37,14 @@ def read(
     over a file of that name; `./mnist` and any pathlib.Path mean the file.
     columns: {"image": NAME, "label": NAME, "part": NAME, "group": NAME} of a labels table, where it
     has others than the usual header names. quarantine: a table of images to leave out, besides the
-    set's own. progress: called while a named set is downloaded.
+    set's own and what others beside it say of the same files. progress: called while a named set is
+    downloaded.
     Raises DataError when there is nothing to learn from, UsageError for columns that are not there.
     """
     dataset = recognition.read(source, columns=columns, progress=progress)
     own = own_quarantine(source)
-    dataset = dataset if own is None else apply_quarantine(dataset, read_quarantine(own))
+    if own is not None:
+        dataset = without_neighbours(apply_quarantine(dataset, read_quarantine(own)), own)
     return without_quarantined(dataset, quarantine)
 
 

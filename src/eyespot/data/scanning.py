@@ -4,14 +4,15 @@ import contextlib
 import hashlib
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from eyespot.data.inspection import Contents, Inspection, row_of
-from eyespot.data.inventory import ROW, Inventory, read_inventory, write_inventory
+from eyespot.data.inspection import Contents, Inspection, Seen, row_of
+from eyespot.data.inventory import ROW, Inventory, joined, read_inventory, write_inventory
+from eyespot.data.journal import Journal, read_journals
 from eyespot.data.measurement import fingerprints
 from eyespot.data.sources.tree import Paths
 from eyespot.values import Array, Dataset
@@ -33,47 +34,81 @@ def scan_images(
 
     cache: the folder that keeps the facts between two looks, one file for a set; None keeps none.
     A file of the same path, size and time is not opened again; one of the same bytes is not
-    decoded again, wherever it lies. progress: called with how many are done, and of how many.
+    decoded again, wherever it lies. A look that is interrupted, or killed, goes on the next time
+    from where it was. progress: called with how many are done, and of how many.
     """
     num = len(dataset)
     file = None if cache is None else cache / _file_name(dataset)
-    old = (read_inventory(file) if file else None) or Inventory(names=(), rows=np.zeros(0, ROW))
+    old, unfinished = _known(file)
     places, mtimes, sizes = _stats(dataset)
     before = _rows_before(old.rows, places, mtimes, sizes)
     missing = np.flatnonzero(before < 0)
     progress(num - len(missing), num)
-    if not len(missing) and len(old) == num and (before == np.arange(num)).all():
+    whole = len(old) == num and not unfinished
+    if whole and not len(missing) and (before == np.arange(num)).all():
         return Inventory(names=dataset.names, rows=old.rows, remarks=old.remarks, errors=old.errors)
 
     rows = np.zeros(num, ROW)
     rows[before >= 0] = old.rows[before[before >= 0]]
-    look = Inspection(dataset.images, Contents(old.rows))
+    rows["place"] = places
     remarks: dict[int, tuple[str, ...]] = {}
     errors: dict[int, str] = {}
-    now = time.time_ns()
-    for done, (index, seen) in enumerate(zip(missing.tolist(), look.at(missing), strict=True)):
-        if seen.known is None:
-            rows[index] = row_of(seen)
-        else:
-            rows[index] = old.rows[seen.known]
-            before[index] = seen.known
-        if seen.remarks:
-            remarks[index] = seen.remarks
-        if seen.error is not None:
-            errors[index] = seen.error
-        lasting = any(seen.content) and mtimes[index] < now - _FRESH_NS
-        rows[index]["mtime"] = mtimes[index] if lasting else -1
-        progress(num - len(missing) + done + 1, num)
-    rows["place"] = places
+    inventory = Inventory(names=dataset.names, rows=rows, remarks=remarks, errors=errors)
+    look = Inspection(dataset.images, Contents(old.rows)).at(missing)
+    with Journal(file, inventory) as journal:
+        looks = zip(missing.tolist(), look, strict=True)
+        filled = _filled(rows, looks, old.rows, before, mtimes)
+        for done, (index, seen) in enumerate(filled, num - len(missing) + 1):
+            if seen.remarks:
+                remarks[index] = seen.remarks
+            if seen.error is not None:
+                errors[index] = seen.error
+            if seen.known is None:
+                journal.note(index)
+            progress(done, num)
     _carry(old.remarks, before, remarks)
     _carry(old.errors, before, errors)
     new = missing[before[missing] < 0]
     rows["fingerprint"][new] = fingerprints(rows["thumb"][new])
-    inventory = Inventory(names=dataset.names, rows=rows, remarks=remarks, errors=errors)
-    if file:
-        del old, look  # a million rows need their memory twice, not three times
-        write_inventory(file, inventory)
+    del old, look, looks, filled  # a million rows need their memory twice, not three times
+    if file and write_inventory(file, inventory):
+        journal.forget()
+        for path in unfinished:
+            path.unlink(missing_ok=True)
     return inventory
+
+
+def _filled(
+    rows: Array,
+    looks: Iterable[tuple[int, Seen]],
+    old: Array,
+    before: Array,
+    mtimes: Array,
+) -> Iterator[tuple[int, Seen]]:
+    """Each look with its place, as soon as its row is there, new or an old one of the same bytes.
+
+    before: gets the old row. Fingerprints are still to come.
+    """
+    now = time.time_ns()
+    for index, seen in looks:
+        place = rows[index]["place"]
+        if seen.known is None:
+            rows[index] = row_of(seen)
+        else:
+            rows[index] = old[seen.known]
+            before[index] = seen.known
+        lasting = any(seen.content) and mtimes[index] < now - _FRESH_NS
+        rows[index]["mtime"] = mtimes[index] if lasting else -1
+        rows[index]["place"] = place
+        yield index, seen
+
+
+def _known(file: Path | None) -> tuple[Inventory, list[Path]]:
+    """All that is known from earlier looks, and the files of those that did not end."""
+    if file is None:
+        return joined([]), []
+    found, unfinished = read_journals(file)
+    return joined([part for part in (found, read_inventory(file)) if part]), unfinished
 
 
 def _file_name(dataset: Dataset) -> str:

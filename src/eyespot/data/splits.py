@@ -1,16 +1,17 @@
 """The split into train, valid and test, before anything random touches a pixel.
 
 Which part an image goes to follows from the seed and its name, not from the order of the files.
-Equal pictures go to one part, and so do the images of one group.
+Pictures that are equal or look the same go to one part, and so do the images of one group.
 """
 
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from eyespot.data.duplicates import Duplicates, duplicate_issues
 from eyespot.data.grouping import joined
-from eyespot.data.loading import pixel_digests
+from eyespot.data.loading import duplicates_of
 from eyespot.errors import DataError, UsageError, count
 from eyespot.values import PARTS, Array, Dataset, Issue, Part
 
@@ -46,13 +47,13 @@ def split(
     valid: float = 0.1,
     test: float = 0.2,
     per_class: Mapping[Part, int] | None = None,
-    digests: Sequence[bytes] | None = None,
+    duplicates: Duplicates | None = None,
 ) -> Split:
     """A split stratified by class; a part that the set came with stays what it is.
 
     valid, test: shares of every class for the parts that the set has not got. per_class: how many
-    images of every class a part gets, in the place of its share. digests: one per image, equal for
-    equal pictures, which stay together; None decodes all images to find them.
+    images of every class a part gets, in the place of its share. duplicates: the groups of
+    pictures that stay together because they look the same; None decodes all images to find them.
     A class of one image goes to train, one of two to train and test. Where groups tie classes
     together, the sizes are met as closely as a greedy choice of whole groups meets them.
     Raises UsageError for shares that leave nothing, DataError when fewer than two classes have an
@@ -64,8 +65,8 @@ def split(
             "give two numbers from 0 that add up to less than 1"
         )
     check_classes(dataset)
-    if digests is None:
-        digests = pixel_digests(dataset)
+    if duplicates is None:
+        duplicates = duplicates_of(dataset)
     given = dataset.parts or (None,) * len(dataset)
     numbers = per_class or {}
     _check_numbers(dataset, given, numbers)
@@ -75,7 +76,9 @@ def split(
         for part, share in shares.items()
         if numbers.get(part, share) and part not in given
     }
-    keys = digests if dataset.groups is None else joined(dataset.groups, digests)
+    keys = duplicates.ties(len(dataset))
+    if dataset.groups is not None:
+        keys = joined(dataset.groups, keys)
     known = _with_twins(given, keys)
     parts: list[Part] = [part or "train" for part in known]
     rooms = _rooms(dataset, known, wanted)
@@ -90,11 +93,11 @@ def split(
     how = _how(given, parts, dataset.groups)
     if numbers or dataset.groups is not None:
         how += _reached(dataset, parts, rooms)
-    return checked_split(dataset, parts, how=how, digests=digests)
+    return checked_split(dataset, parts, how=how, duplicates=duplicates)
 
 
 def checked_split(
-    dataset: Dataset, parts: Sequence[Part], *, how: str, digests: Sequence[bytes]
+    dataset: Dataset, parts: Sequence[Part], *, how: str, duplicates: Duplicates
 ) -> Split:
     """These parts with what is to be said against them.
 
@@ -107,7 +110,7 @@ def checked_split(
             f"{dataset.name}: {len(trained)} of {classes} left to train on; "
             "a classifier needs two or more"
         )
-    issues = [*_thin_classes(dataset, parts), *_twins(dataset, parts, digests)]
+    issues = [*_thin_classes(dataset, parts), *_twins(dataset, parts, duplicates)]
     issues += _straddling(dataset, parts)
     return Split(parts=tuple(parts), how=how, issues=tuple(issues))
 
@@ -151,7 +154,7 @@ def _check_numbers(
 
 
 def _with_twins(given: Sequence[Part | None], keys: Sequence[Hashable]) -> list[Part | None]:
-    """The given parts; an image without one follows an equal picture out of the training part."""
+    """The given parts; an image without one follows a twin out of the training part."""
     taken: dict[Hashable, Part] = {}
     for held_out in ("valid", "test"):  # of two twins, the one in the test part decides
         for part, key in zip(given, keys, strict=True):
@@ -299,28 +302,11 @@ def _thin_classes(dataset: Dataset, parts: Sequence[Part]) -> Iterator[Issue]:
                 )
 
 
-def _twins(dataset: Dataset, parts: Sequence[Part], digests: Sequence[bytes]) -> Iterator[Issue]:
-    """Equal pictures with two labels, and those that a part shares with an earlier one."""
-    groups: dict[bytes, list[int]] = defaultdict(list)
-    for index, digest in enumerate(digests):
-        groups[digest].append(index)
-    for members in groups.values():
-        if len(members) == 1:
-            continue
-        first = members[0]
-        for other in members[1:]:
-            if dataset.labels[other] != dataset.labels[first]:
-                names = (dataset.classes[dataset.labels[i]] for i in (first, other))
-                labels = " and ".join(f"'{name}'" for name in names)
-                detail = f"the same picture as {dataset.names[first]}, labelled {labels}"
-                kind = "contradicting-label"
-                yield Issue(kind=kind, name=dataset.names[other], detail=detail)
-        own = min((parts[index] for index in members), key=PARTS.index)
-        source = next(index for index in members if parts[index] == own)
-        for index in members:
-            if parts[index] != own:
-                detail = f"the same picture as {dataset.names[source]} of the {_PART_NAMES[own]}"
-                yield Issue(kind="leak", name=dataset.names[index], detail=detail)
+def _twins(dataset: Dataset, parts: Sequence[Part], duplicates: Duplicates) -> Iterator[Issue]:
+    """What the check would say of duplicates in these parts; a mere copy does no harm here."""
+    for issue in duplicate_issues(replace(dataset, parts=tuple(parts)), duplicates):
+        if issue.kind not in ("duplicate", "near-duplicate"):
+            yield issue
 
 
 def sizes_of(parts: Sequence[Part]) -> str:

@@ -1,23 +1,31 @@
 """How bright images are: the mean and deviation that a net's input is normalised by."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from eyespot.values import Array
 
 MIN_DEVIATION = 0.01  # a set of blank pictures has none, and is divided by it
+_AT_ONCE = 1024
 
 
-def mean_and_deviation(images: Array) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Per channel, in units of full brightness, of uint8 (N, H, W, C) with N > 0.
+def mean_and_deviation(
+    images: Array, places: Sequence[int]
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Per channel, in units of full brightness, of the images at these places, at least one.
 
-    Counted by level: exact, and without a copy of the images as floats.
+    images: uint8 (N, H, W, C). Counted by level: exact, and without a copy of the images.
     """
     levels = np.arange(256) / 255
+    counts_C256 = np.zeros((images.shape[3], 256), np.int64)
+    for start in range(0, len(places), _AT_ONCE):
+        some = images[np.asarray(places[start : start + _AT_ONCE])]
+        for channel, counts in enumerate(counts_C256):
+            counts += np.bincount(some[..., channel].ravel(), minlength=256)
     means, deviations = [], []
-    for channel in np.moveaxis(images, 3, 0):
-        counts = np.bincount(channel.ravel(), minlength=256)
+    for counts in counts_C256:
         mean = float(np.average(levels, weights=counts))
         variance = float(np.average((levels - mean) ** 2, weights=counts))
         means.append(mean)

@@ -16,7 +16,8 @@ from eyespot.data.sources.recognition import Source as Readable
 from eyespot.data.splits import Split, check_classes
 from eyespot.data.splits import split as divide
 from eyespot.line.progress import Progress, Silence
-from eyespot.training.recipe import Recipe, read_recipe
+from eyespot.training.recipe import Recipe
+from eyespot.training.recipefile import read_recipe
 from eyespot.values import Dataset, Issue, Part, Preparation
 
 Source = Readable | Dataset
@@ -41,7 +42,7 @@ class Plan:
 def plan(
     source: Source,
     *,
-    recipe: str | Path | Recipe = "standard",
+    recipe: str | Path | Recipe | None = None,
     settings: Mapping[str, object] | None = None,
     columns: Mapping[str, str] | None = None,
     quarantine: str | Path | None = None,
@@ -53,7 +54,7 @@ def plan(
     Raises UsageError or DataError as `train` does.
     """
     tell = progress or Silence()
-    chosen = read_recipe(recipe, settings)
+    chosen = read_recipe(recipe or "standard", settings)
     dataset = arranged_set(read_source(source, columns, quarantine, tell), chosen)
     loaded = load_digests(dataset, on_image=lambda done: tell.image(done, len(dataset)))
     parts = split_of(loaded, chosen, split)
@@ -103,5 +104,5 @@ def split_of(loaded: Loaded, recipe: Recipe, table: str | Path | None) -> Split:
         valid=recipe.valid,
         test=recipe.test,
         per_class={part: num for part, num in numbers.items() if num},
-        digests=loaded.digests,
+        duplicates=loaded.duplicates,
     )

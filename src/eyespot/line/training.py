@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -16,14 +17,31 @@ from eyespot.data.loading import Loaded
 from eyespot.data.splits import Split
 from eyespot.data.summary import described, sentences, summarised
 from eyespot.data.survey import survey
-from eyespot.errors import MissingExtra
+from eyespot.errors import DataError, EyespotError, MissingExtra, UsageError
 from eyespot.evaluation import examples, judge
 from eyespot.evaluation.calibration import fit_temperature, tempered
 from eyespot.evaluation.record import write_record
-from eyespot.files import Run, new_run, owned, write_issues, write_json, write_text
-from eyespot.images.brightness import mean_and_deviation
+from eyespot.files import (
+    Run,
+    new_run,
+    owned,
+    remove_leftovers,
+    write_issues,
+    write_json,
+    write_text,
+)
+from eyespot.line.learning import learn
 from eyespot.line.planning import Source, arranged_set, loaded_images, read_source, split_of
 from eyespot.line.progress import Progress, Silence
+from eyespot.line.resuming import (
+    Request,
+    check_same_parts,
+    check_unchanged,
+    path_of,
+    read_request,
+    split_table,
+    write_request,
+)
 from eyespot.models.file import ModelCard, Score
 from eyespot.reports import report
 from eyespot.training.fitting import (
@@ -31,13 +49,13 @@ from eyespot.training.fitting import (
     fitted_to_images,
     fitted_to_number,
     imbalance,
+    input_scale,
 )
-from eyespot.training.history import best_epoch, write_history
-from eyespot.training.recipe import Recipe, read_recipe
+from eyespot.training.recipe import Recipe
+from eyespot.training.recipefile import read_recipe
 from eyespot.values import (
     Array,
     Dataset,
-    Epoch,
     Evaluation,
     Issue,
     Model,
@@ -63,134 +81,194 @@ class Trained:
 
 
 def train(
-    source: Source,
+    source: Source | None = None,
     *,
-    recipe: str | Path | Recipe = "standard",
+    recipe: str | Path | Recipe | None = None,
     settings: Mapping[str, object] | None = None,
     columns: Mapping[str, str] | None = None,
     quarantine: str | Path | None = None,
     split: str | Path | None = None,
     out: str | Path | None = None,
+    resume: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Trained:
     """Trains a classifier on a pile of images and writes its run folder.
 
-    source: anything that `read` takes, or a Dataset. settings: recipe fields to replace.
-    quarantine: a table of images to leave out, besides the set's own. split: a split.csv whose
-    parts are to be taken as they are, whatever the recipe says of them. out: the run folder,
-    `runs/<dataset>-<n>` if not given. The test part is looked at once, at the end.
+    source: anything that `read` takes, or a Dataset. recipe: `standard` if not given. settings:
+    recipe fields to replace. quarantine: a table of images to leave out, besides the set's own.
+    split: a split.csv whose parts are to be taken as they are, whatever the recipe says of them.
+    out: the run folder, `runs/<dataset>-<n>` if not given. The test part is looked at once, at the
+    end.
+
+    resume: the folder of a run that was interrupted. It goes on from its last checkpoint to the
+    same bits as if nothing had been; data and recipe are its own, and nothing else is given, but
+    for a source that was in memory.
     Raises EyespotError: UsageError, DataError, ResourceError or MissingExtra.
     """
     _require("torch", "matplotlib", "jinja2")
-    from eyespot.training.origin import find_origin
+    from eyespot.training.checkpoint import remove_checkpoints
 
     tell, started = progress or Silence(), time.perf_counter()
-    chosen = read_recipe(recipe, settings)
-
-    dataset = arranged_set(read_source(source, columns, quarantine, tell), chosen)
-    with _run_folder(out, dataset) as run:
-        looks = survey(dataset)
-        mirrored_on_purpose = chosen.flip
-        chosen = fitted_to_images(chosen, looks)
-        tell.say(described(dataset, looks))
-        loaded = loaded_images(dataset, chosen, tell)
-        parts = split_of(loaded, chosen, split)
-        counts = parts.counts(loaded.dataset.labels, len(dataset.classes))
-        chosen = fitted_to_number(chosen, counts["train"])
-        tell.say(f"split: {parts.how}; {_choice(chosen)}")
-        faint = faint_images(loaded.dataset, loaded.images)
-        issues = (*dataset.issues, *loaded.issues, *faint, *parts.issues)
-        notes = [*_cautions(chosen, counts["train"], mirrored_on_purpose), *sentences(issues)]
-        for sentence in notes:
-            tell.say(sentence)
-        _write_plan(run, chosen, loaded, parts, issues)
-
-        model, history = _trained(run, loaded, parts, chosen, tell)
-        model, valid = _calibrated(model, loaded, parts.indices("valid"))
-        test = predictions_of(model, loaded, parts.indices("test"))
-        evaluation = judge(test) if len(test) else None
-        model = _scored(model, evaluation)
-        model.save(run.model)
-        write_record(run, valid, test, _pictures(loaded, test))
-        origin = find_origin(
-            history=history,
-            num_parameters=sum(weight.numel() for weight in model.net.parameters()),
-            dataset=summarised(loaded, looks, parts),
-            notes=notes,
-            seconds=time.perf_counter() - started,
+    if resume is None:
+        if source is None:
+            raise UsageError("name the data to train on, or the run to resume")
+        request = Request(
+            source=path_of(source),
+            columns=columns,
+            quarantine=path_of(quarantine),
+            split=path_of(split),
+            recipe=read_recipe(recipe or "standard", settings).toml(),
         )
-        write_json(run.origin, asdict(origin))
-        _report(run, tell)
+    else:
+        _check_alone(
+            recipe=recipe,
+            settings=settings,
+            columns=columns,
+            quarantine=quarantine,
+            split=split,
+            out=out,
+        )
+        request = read_request(Run(Path(resume)))
+        source = request.source_or(source)
+    dataset = read_source(source, request.columns, request.quarantine, tell)
+    dataset = arranged_set(dataset, request.wish)
+    with _run_folder(out, dataset, resume) as run, _noting(run, request):
+        write_request(run, request)
+        trained = _train_in(run, dataset, request, tell, started)
+        remove_checkpoints(run)
+    return trained
+
+
+def _train_in(
+    run: Run, dataset: Dataset, request: Request, tell: Progress, started: float
+) -> Trained:
+    """The line, in a run folder that is this process's."""
+    from eyespot.training.origin import find_origin
+
+    wish = request.wish
+    looks = survey(dataset)
+    recipe = fitted_to_images(wish, looks)
+    tell.say(described(dataset, looks))
+    loaded = loaded_images(dataset, recipe, tell)
+    check_unchanged(run, request, loaded)
+    parts = split_of(loaded, recipe, split_table(run, request))
+    check_same_parts(run, parts)
+    counts = parts.counts(loaded.dataset.labels, len(dataset.classes))
+    recipe = fitted_to_number(recipe, counts["train"])
+    tell.say(f"split: {parts.how}; {_choice(recipe)}")
+    faint = faint_images(loaded.dataset, loaded.images)
+    issues = (*dataset.issues, *loaded.issues, *faint, *parts.issues)
+    notes = [*_cautions(recipe, counts["train"], wish.flip), *sentences(issues)]
+    for sentence in notes:
+        tell.say(sentence)
+    write_request(run, replace(request, fitted=recipe.toml(), classes=loaded.dataset.classes))
+    _write_plan(run, recipe, loaded, parts, issues)
+
+    model = _untrained(recipe, loaded, parts)
+    history = learn(run, model, loaded, parts, recipe, tell)
+    model, valid = _calibrated(model, loaded, parts.indices("valid"))
+    test = predictions_of(model, loaded, parts.indices("test"))
+    evaluation = judge(test) if len(test) else None
+    model = _scored(model, evaluation)
+    model.save(run.model)
+    write_record(run, valid, test, _pictures(loaded, test))
+    origin = find_origin(
+        history=history,
+        num_parameters=sum(weight.numel() for weight in model.net.parameters()),
+        dataset=summarised(loaded, looks, parts),
+        notes=notes,
+        seconds=time.perf_counter() - started,
+    )
+    write_json(run.origin, asdict(origin))
+    _report(run, tell)
     return Trained(
         run=run,
         model=model,
-        recipe=chosen,
+        recipe=recipe,
         counts=counts,
         evaluation=evaluation,
         seconds=time.perf_counter() - started,
     )
 
 
+def _check_alone(**others: object) -> None:
+    """Raises UsageError for what is given besides the run to resume."""
+    given = [name for name, value in others.items() if value]
+    if given:
+        raise UsageError(
+            f"a run that is resumed goes on as it began; leave {' and '.join(given)} away"
+        )
+
+
 @contextlib.contextmanager
-def _run_folder(out: str | Path | None, dataset: Dataset) -> Iterator[Run]:
-    """A fresh run folder, held for this process; what goes wrong in it is told what is saved."""
+def _run_folder(
+    out: str | Path | None, dataset: Dataset, resume: str | Path | None
+) -> Iterator[Run]:
+    """The run folder, held for this process; a new one goes again if nothing is left in it."""
+    if resume is not None:
+        run = Run(Path(resume))
+        with owned(run):
+            read_request(run)  # again: another process may have finished it meanwhile
+            remove_leftovers(run.path)
+            yield run
+        return
     run = new_run(Path(out) if out else None, name=dataset.name, root=Path("runs"))
     try:
         with owned(run):
             yield run
-    except BaseException as error:
-        if run.model.exists():
-            error.add_note(f"the best model so far is {run.model}")
+    except BaseException:
         if out is None:
-            with contextlib.suppress(OSError):
-                run.path.rmdir()  # goes only if nothing was written yet
+            with contextlib.suppress(OSError):  # goes only if nothing was written yet
+                run.path.rmdir()
         raise
 
 
-def _trained(
-    run: Run, loaded: Loaded, parts: Split, recipe: Recipe, tell: Progress
-) -> "tuple[TorchModel, list[Epoch]]":
-    """The model of the epoch that is best on the validation part, and what every epoch gave."""
-    import torch
-
-    from eyespot.models.torch_model import weights_of
-    from eyespot.training.loop import Samples, fit
-    from eyespot.training.world import find_world
-
-    assert recipe.epochs, "the recipe is not fitted"
-    images, labels, world = loaded.images, loaded.dataset.labels, find_world()
-    trained, validated = parts.indices("train"), parts.indices("valid")
-    model = _untrained(recipe, images[trained], loaded.dataset.classes)
-    train_part = Samples.of(images[trained], labels[trained], world)
-    valid_part = Samples.of(images[validated], labels[validated], world)
-    history: list[Epoch] = []
-    best: dict[str, Array] = {}
-    for epoch in fit(model.net, train_part, valid_part, recipe, world):
-        history.append(epoch)
-        write_history(run, history)
-        if best_epoch(history) is epoch:
-            best = weights_of(model.net)
-            model.save(run.model)  # from now on there is a model, even if the power fails
-        tell.epoch(epoch, recipe.epochs)
-    model.net.load_state_dict({name: torch.from_numpy(array) for name, array in best.items()})
-    return model, history
+@contextlib.contextmanager
+def _noting(run: Run, request: Request) -> Iterator[None]:
+    """Tells an error what is saved, and how to go on."""
+    again = run.asked.exists()
+    try:
+        yield
+    except BaseException as error:
+        if not run.recipe.exists():
+            if not again:  # nothing is lost
+                run.asked.unlink(missing_ok=True)
+        elif type(error) is EyespotError:  # it would come again
+            if run.model.exists():
+                error.add_note(f"the best model so far is {run.model}")
+        elif not isinstance(error, DataError | UsageError):
+            error.add_note(f"go on with: {_go_on(run, request)}")
+        raise
 
 
-def _untrained(recipe: Recipe, images: Array, classes: tuple[str, ...]) -> "TorchModel":
-    """The model before its first step. images: the training part, for its mean and deviation."""
+def _go_on(run: Run, request: Request) -> str:
+    """The command that resumes the run."""
+    if request.source is None:
+        return f"train(pictures, resume={str(run.path)!r})"
+    return f"eyespot train --resume {shlex.quote(str(run.path))}"
+
+
+def _untrained(recipe: Recipe, loaded: Loaded, parts: Split) -> "TorchModel":
+    """The model before its first step."""
     from eyespot.models.torch_model import TorchModel
     from eyespot.nets.build import build_net, fitted_net
     from eyespot.training.origin import versions
     from eyespot.training.randomness import seeded
 
     assert recipe.size and recipe.channels, "the recipe is not fitted"
-    mean, deviation = mean_and_deviation(images)
+    mean, deviation = input_scale(recipe, loaded.images, parts.indices("train"))
     card = ModelCard(
-        net=fitted_net(recipe.net, width=recipe.width, size=recipe.size),
+        net=fitted_net(
+            recipe.net,
+            width=recipe.width,
+            size=recipe.size,
+            dropout=recipe.dropout,
+            layers=recipe.layers,
+        ),
         preparation=Preparation(
             size=recipe.size, channels=recipe.channels, fit=recipe.fit, mean=mean, std=deviation
         ),
-        classes=classes,
+        classes=loaded.dataset.classes,
         recipe=recipe.digest(),
         versions=versions(),
     )
@@ -221,6 +299,7 @@ def _with_card(model: "TorchModel", **changes: object) -> "TorchModel":
 
 
 def predictions_of(model: Model, loaded: Loaded, indices: Sequence[int]) -> Predictions:
+    """What the model says of the images at these places."""
     chosen = np.asarray(indices, dtype=np.int64)
     return Predictions(
         names=tuple(loaded.dataset.names[index] for index in indices),

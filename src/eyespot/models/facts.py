@@ -17,7 +17,7 @@ def model_facts(source: str | Path) -> dict[str, Any]:
     return {
         "model": str(path),
         "bytes": path.stat().st_size,
-        "net": f"{card.net.name} {card.net.stem}-{'-'.join(map(str, card.net.widths))}",
+        "net": str(card.net),
         "parameters": sum(math.prod(array.shape) for array in weights.values()),
         "input": f"{shape.size}x{shape.size} {colour}, {shape.fit}",
         "classes": list(card.classes),

@@ -19,10 +19,11 @@ import safetensors
 import safetensors.numpy
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from eyespot.errors import DataError, ModelError
+from eyespot.errors import DataError, ModelError, UsageError
 from eyespot.files import write_bytes
-from eyespot.nets.spec import NetSpec
-from eyespot.values import Array, Preparation
+from eyespot.nets.layerlist import layer_shapes
+from eyespot.nets.spec import LayersSpec, NetSpec
+from eyespot.values import Array, Preparation, Views
 
 FORMAT = 1
 KEY = "eyespot"
@@ -55,8 +56,9 @@ class Score(BaseModel):
 class ModelCard(BaseModel):
     """What the weights are, how to prepare a picture for them and how to read their answer.
 
-    temperature: the logits are divided by it, so that a probability is a share of right answers.
-    recipe: digest of the recipe. versions: of the libraries that wrote the file.
+    views: of a picture, over which the logits are averaged. temperature: these are divided by it,
+    so that a probability is a share of right answers. recipe: digest of the recipe. versions: of
+    the libraries that wrote the file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -65,6 +67,7 @@ class ModelCard(BaseModel):
     net: NetSpec
     preparation: Preparation
     classes: tuple[str, ...] = Field(min_length=2, max_length=100_000)
+    views: Views = "one"
     temperature: float = Field(default=1.0, gt=0, le=1000)
     recipe: str = Field(max_length=64)
     score: Score | None = None
@@ -141,6 +144,11 @@ def _card(path: Path, fields: Mapping[str, Any]) -> ModelCard:
         card = ModelCard.model_validate(_tuples(fields))
     except ValidationError as error:
         first = error.errors()[0]
+        if first["type"] == "union_tag_invalid" and first["loc"] == ("net",):
+            raise ModelError(
+                f"{path} needs the net '{first['ctx']['tag']:.40}', which this eyespot has not; "
+                "upgrade eyespot"
+            ) from error
         where = ".".join(map(str, first["loc"]))
         raise ModelError(
             f"{path}: its '{where}' does not do: {first['msg']}; train again"
@@ -157,6 +165,16 @@ def _card(path: Path, fields: Mapping[str, Any]) -> ModelCard:
         raise ModelError(f"{path}: its preparation has an impossible brightness; train again")
     if len(set(card.classes)) != len(card.classes):
         raise ModelError(f"{path}: two of its classes have one name; train again")
+    if isinstance(card.net, LayersSpec):
+        try:
+            layer_shapes(
+                card.net.layers,
+                channels=shape.channels,
+                size=shape.size,
+                num_classes=len(card.classes),
+            )
+        except UsageError as error:
+            raise ModelError(f"{path}: its net cannot be built ({error}); train again") from error
     return card
 
 

@@ -1,6 +1,6 @@
 """A model that runs on torch. N images, S side, C channels, K classes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +11,8 @@ from torch import nn
 from eyespot.errors import DataError, ImageError, ModelError, UsageError
 from eyespot.models.file import Form, ModelCard, read_card, read_forms, read_model, write_model
 from eyespot.models.predict import answers, batch_size
-from eyespot.nets.build import NETS, build_net
+from eyespot.models.views import views_of
+from eyespot.nets.build import build_net
 from eyespot.values import Array, ImageInput, Prediction, Preparation
 
 _TYPES = {torch.float32: "F32", torch.int64: "I64"}
@@ -36,7 +37,7 @@ class TorchModel:
     def logits(self, images: Array) -> Array:
         """float32 (N, K) for prepared images, uint8 (N, S, S, C).
 
-        In float32 whatever the net was trained in, so that every machine gives one answer.
+        The mean over the card's views of a picture. In float32 whatever the net was trained in, so that every machine gives one answer.
         Raises DataError for images of another type or shape.
         """
         shape = self.preparation
@@ -52,7 +53,9 @@ class TorchModel:
         for start in range(0, len(images), num):
             # A copy, because torch takes no array that is read-only or runs backwards.
             batch_BHWC = torch.from_numpy(images[start : start + num].copy()).to(device)
-            logits.append(self.net(batch_BHWC.permute(0, 3, 1, 2).float()).cpu())
+            x_BCHW = batch_BHWC.permute(0, 3, 1, 2).float()
+            of_views = [self.net(x) for x in views_of(x_BCHW, self.card.views)]
+            logits.append(torch.stack(of_views).mean(dim=0).cpu())
         if not logits:
             return np.empty((0, len(self.classes)), np.float32)
         return torch.cat(logits).numpy()
@@ -86,16 +89,12 @@ class TorchModel:
 
     def save(self, path: Path) -> None:
         """Writes the model file."""
-        write_model(path, self.card, weights_of(self.net))
+        write_model(path, self.card, weights_of(self.net.state_dict()))
 
 
 def load_torch_model(path: Path) -> TorchModel:
     """The model in a file. Raises ModelError unless every tensor is there, once, in its form."""
     card = read_card(path)
-    if card.net.name not in NETS:
-        raise ModelError(
-            f"{path} needs the net '{card.net.name}', which this eyespot has not; upgrade eyespot"
-        )
     found, expected = read_forms(path), _expected_forms(path, card)
     for name in sorted({*found, *expected}):
         if found.get(name) != expected.get(name):
@@ -137,9 +136,9 @@ def _is_single(images: object) -> bool:
     return isinstance(images, str | bytes | Path | Image.Image)
 
 
-def weights_of(net: nn.Module) -> dict[str, Array]:
-    """A copy of the net's weights and running statistics, by name."""
+def weights_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, Array]:
+    """A copy of a net's state_dict, as arrays that the model file takes."""
     return {
         name: tensor.detach().to("cpu", copy=True).contiguous().numpy()
-        for name, tensor in net.state_dict().items()
+        for name, tensor in tensors.items()
     }

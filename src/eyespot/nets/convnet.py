@@ -40,6 +40,7 @@ class ConvNet(nn.Module):
         stem: int,
         widths: Sequence[int],
         stride: Literal[1, 2],
+        dropout: float = 0.0,
     ) -> None:
         super().__init__()
         kernel, padding = (4, 0) if stride == 2 else (3, 1)
@@ -47,8 +48,10 @@ class ConvNet(nn.Module):
         self.norm = nn.BatchNorm2d(stem)
         inputs = [stem, *widths[:-1]]
         self.stages = nn.Sequential(*map(Stage, inputs, widths))
+        self.dropout = nn.Dropout(dropout) if dropout else nn.Identity()
         self.head = nn.Linear(widths[-1], num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.relu(self.norm(self.stem(x)), inplace=True)
-        return self.head(torch.amax(self.stages(x), dim=(2, 3)))  # type: ignore[no-any-return]
+        features = self.dropout(torch.amax(self.stages(x), dim=(2, 3)))
+        return self.head(features)  # type: ignore[no-any-return]

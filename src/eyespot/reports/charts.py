@@ -72,8 +72,14 @@ def class_distribution(classes: Sequence[str], counts: Mapping[Any, Sequence[int
     if len(classes) > NUM_BARS:
         return _outline(parts, counts_PK)
     names = [short(name, 18) for name in classes]
+    top = 0.36 if len(parts) > 1 else 0.1  # room for a legend
     figure, axes = axes_in_inches(
-        4.8, 0.75 + 0.23 * len(classes), left=_label_width(names), right=0.55, bottom=0.1, top=0.36
+        4.8,
+        0.39 + top + 0.23 * len(classes),
+        left=_label_width(names),
+        right=0.55,
+        bottom=0.1,
+        top=top,
     )
     rows, start_K = np.arange(len(classes)), np.zeros(len(classes))
     for part, counts_K in zip(parts, counts_PK, strict=True):

@@ -27,6 +27,7 @@ from eyespot.values import PARTS, Dataset, Issue
 
 NUM_IMAGES = 24  # of each kind
 NUM_ROWS = 20  # of each kind that has no picture
+NUM_LINES = 6  # of these that are open; the others are folded away
 NUM_GROUPS = 24
 NUM_MEMBERS = 8
 NUM_OPEN = 12  # classes in the table that is open; the others are folded away
@@ -109,6 +110,7 @@ def render(checked: Checked, chart: Markup) -> str:
         num_groups=num_groups,
         chart=chart,
         counts=[(dataset.classes[label], checked.counts[label]) for label in order],
+        num_lines=NUM_LINES,
         num_rows=NUM_OPEN,
         spreads=_spreads(checked),
         samples=samples,

@@ -154,5 +154,5 @@ def _origin(value: Mapping[str, Any]) -> Origin:
 
 
 def _epoch(row: Mapping[str, str]) -> Epoch:
-    numbers = {field.name: float(row[field.name]) for field in fields(Epoch)}
-    return Epoch(**{**numbers, "epoch": int(row["epoch"])})  # type: ignore[arg-type]
+    names = [field.name for field in fields(Epoch) if field.name not in ("epoch", "seconds")]
+    return Epoch(epoch=int(row["epoch"]), **{name: float(row[name]) for name in names})

@@ -2,12 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from eyespot.data.checks import KINDS
 from eyespot.data.checkup import Checked
 from eyespot.data.quarantine import QUARANTINED, quarantine_rows
 from eyespot.errors import count
+from eyespot.reports.remembered import Told
 from eyespot.values import Dataset, Issue
 
 # What reading finds, before any image is looked at, and what each of them means.
@@ -28,6 +30,7 @@ READING = {
     "empty-class": "folders of a class without an image",
     "repeated-row": "rows that say what an earlier row said",
     "quarantined": "images that a quarantine names: remove its row to bring one back",
+    "other-quarantine": "what a quarantine beside this one leaves out for its own labels",
     "not-there": "rows of the quarantine whose image is not in the set",
     "other-files": "files that are neither pictures nor data",
 }
@@ -42,7 +45,7 @@ DUPLICATES = (
 )
 LOOKS = ("too-dark", "too-bright", "blurred", "too-small", "huge", "odd-aspect-ratio")
 _CERTAIN = ("empty-file", "unreadable", "contradicting-label", "leak")
-_NOTES = ("repeated-row", "quarantined", "not-there", "other-files")
+_NOTES = ("repeated-row", "quarantined", "other-quarantine", "not-there", "other-files")
 
 WORST_FIRST = tuple(
     dict.fromkeys([*_CERTAIN, *(kind for kind in READING if kind not in _NOTES), *KINDS, *READING])
@@ -199,8 +202,8 @@ def _later(checked: Checked) -> Iterator[Step]:
     if num := seen["near-duplicate"]:
         looks = count(num, "image looks", "images look")
         yield Step(
-            f"{looks} the same as an earlier one; training takes them for two, so that a split of "
-            "your own should keep them together."
+            f"{looks} the same as an earlier one: harmless, as training keeps these in one part, "
+            "but less to learn from than it seems."
         )
     if checked.imbalance > 3:
         yield Step(
@@ -242,6 +245,17 @@ def summary(checked: Checked) -> list[str]:
         f"the largest class has {checked.imbalance:.1f} times the images of the smallest",
     ]
     return lines
+
+
+def told_of(checked: Checked, folder: Path) -> Told:
+    """What a check says at its end, with the files that its page wrote into the folder."""
+    return Told(
+        name=checked.dataset.name,
+        summary=tuple(summary(checked)),
+        facts=check_facts(checked),
+        num_certain=num_certain(checked),
+        files={path.name: path.read_bytes() for path in sorted(folder.iterdir())},
+    )
 
 
 def check_facts(checked: Checked) -> dict[str, Any]:

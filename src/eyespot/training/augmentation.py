@@ -13,11 +13,16 @@ from eyespot.training.recipe import Recipe
 
 
 def augment(x_BCHW: Tensor, recipe: Recipe, *, generator: torch.Generator) -> Tensor:
-    """A random view of each image: turned, shifted, zoomed, flipped, brighter, flatter."""
+    """A random view of each image: turned, shifted, zoomed, flipped, brighter, flatter, erased.
+
+    What the recipe leaves out draws nothing: adding to it leaves the other draws as they were.
+    """
     if recipe.rotate or recipe.shift or recipe.zoom or recipe.flip:
         x_BCHW = move(x_BCHW, recipe, generator=generator)
     if recipe.brightness or recipe.contrast:
         x_BCHW = relight(x_BCHW, recipe.brightness or 0, recipe.contrast or 0, generator=generator)
+    if recipe.erase:
+        x_BCHW = erase(x_BCHW, recipe.erase, generator=generator)
     return x_BCHW
 
 
@@ -58,3 +63,34 @@ def relight(
     mean_B111 = x_BCHW.mean(dim=(1, 2, 3), keepdim=True)
     flatter = torch.lerp(mean_B111, x_BCHW, factor(contrast))
     return (flatter * factor(brightness)).clamp_(0, 255)
+
+
+def erase(x_BCHW: Tensor, probability: float, *, generator: torch.Generator) -> Tensor:
+    """Some images with a rectangle of 2 to 33 % of their area in their own mean colour.
+
+    Its middle lies anywhere; what of it lies outside is not there. Source: Zhong et al. 2017, arXiv
+    1708.04896.
+    """
+    num = len(x_BCHW)
+    chosen_B = torch.rand(num, generator=generator) < probability
+    areas_B = 0.02 + 0.31 * torch.rand(num, generator=generator)
+    stretch_B = torch.exp((torch.rand(num, generator=generator) * 2 - 1) * math.log(3.3) / 2)
+    places_B2 = torch.rand(num, 2, generator=generator)
+    sides_B = torch.where(chosen_B, areas_B, 0).sqrt()
+    inside_B1HW = rectangles(sides_B * stretch_B, sides_B / stretch_B, places_B2, x_BCHW)
+    return torch.where(inside_B1HW, x_BCHW.mean(dim=(2, 3), keepdim=True), x_BCHW)
+
+
+def rectangles(heights_B: Tensor, widths_B: Tensor, places_B2: Tensor, x_BCHW: Tensor) -> Tensor:
+    """Which pixels of each image lie in its rectangle, bool (B, 1, H, W) beside the images.
+
+    Sides and middles are shares of the image's sides.
+    """
+    sides = []
+    for lengths_B, middles_B, num in zip(
+        (heights_B, widths_B), places_B2.unbind(1), x_BCHW.shape[2:], strict=True
+    ):
+        pixels = (torch.arange(num) + 0.5) / num
+        sides.append((pixels - middles_B[:, None]).abs() < lengths_B[:, None] / 2)
+    rows_BH, columns_BW = (side.to(x_BCHW.device) for side in sides)
+    return (rows_BH[:, :, None] & columns_BW[:, None, :])[:, None]

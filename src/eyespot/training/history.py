@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import astuple, fields
+from dataclasses import fields
 
 from eyespot.files import Run, write_table
 from eyespot.values import Epoch
@@ -19,5 +19,7 @@ def best_epoch(history: Sequence[Epoch]) -> Epoch:
 
 
 def write_history(run: Run, history: Sequence[Epoch]) -> None:
-    """Writes history.csv, an epoch a row."""
-    write_table(run.history, [field.name for field in fields(Epoch)], map(astuple, history))
+    """Writes history.csv, an epoch a row; without the seconds, so that equal runs are equal."""
+    names = [field.name for field in fields(Epoch) if field.name != "seconds"]
+    rows = ([getattr(epoch, name) for name in names] for epoch in history)
+    write_table(run.history, names, rows)

@@ -5,10 +5,8 @@ N images, B batch, H height, W width, C channels, K classes.
 
 import math
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -16,146 +14,207 @@ from torch.nn import functional as F
 from eyespot.errors import EyespotError
 from eyespot.training.augmentation import augment
 from eyespot.training.balancing import class_weights, epoch_order
-from eyespot.training.randomness import stream
+from eyespot.training.mixing import mixed
+from eyespot.training.randomness import seeded, stream
 from eyespot.training.recipe import Recipe
+from eyespot.training.samples import Samples
+from eyespot.training.schedules import rate_share, should_stop
+from eyespot.training.state import State
 from eyespot.training.world import World
-from eyespot.values import Array, Epoch
+from eyespot.values import Epoch
 
-WARM_UP = 0.25  # of all steps, until the rate is at its peak
-
-
-@dataclass(frozen=True, eq=False)
-class Samples:
-    """One part in memory: images uint8 (N, H, W, C), labels int64 (N,)."""
-
-    images: Tensor
-    labels: Tensor
-
-    @classmethod
-    def of(cls, images: Array, labels: Array, world: World) -> "Samples":
-        # Not copied, unless it is read-only: torch warns of that.
-        arrays = (np.require(array, requirements=["C", "W"]) for array in (images, labels))
-        return cls(*(torch.from_numpy(array).to(world.device) for array in arrays))
-
-    def __len__(self) -> int:
-        return len(self.labels)
-
-    def batch(self, indices: Tensor) -> Tensor:
-        """Float images (B, C, H, W) in 0..255, laid out channels last as they are stored."""
-        return self.images[indices].permute(0, 3, 1, 2).float()
+MOST_HALVINGS = 3  # of the rate, when numbers stop being finite
 
 
-def one_cycle(step: int, num_steps: int) -> float:
-    """The share of the peak rate at this step: up for a quarter of the steps, then down to zero.
+def num_batches(recipe: Recipe, num_train: int) -> int:
+    """Steps of an epoch. A batch is never smaller than wanted, unless the part is.
 
-    Source: Smith and Topin 2018, arXiv 1708.07120, with straight lines.
+    Batch normalisation cannot learn from one image.
     """
-    up = max(1, int(num_steps * WARM_UP))
-    return min((step + 1) / up, (num_steps - step) / max(1, num_steps - up))
+    assert recipe.batch, "the recipe is not fitted"
+    return max(1, num_train // recipe.batch)
+
+
+def num_steps(recipe: Recipe, num_train: int) -> int:
+    """Steps of the whole training."""
+    if recipe.steps:
+        return recipe.steps
+    assert recipe.epochs, "the recipe is not fitted"
+    return recipe.epochs * num_batches(recipe, num_train)
+
+
+def num_epochs(recipe: Recipe, num_train: int) -> int:
+    """Epochs of the whole training; the last may be cut short."""
+    return -(-num_steps(recipe, num_train) // num_batches(recipe, num_train))
+
+
+def finished(state: State, recipe: Recipe, num_train: int) -> bool:
+    """Whether nothing is left to do: all epochs are over, or the recipe's patience is."""
+    over = len(state.history) >= num_epochs(recipe, num_train)
+    return over or should_stop(recipe, state.history)
 
 
 def fit(
-    net: nn.Module, train: Samples, valid: Samples, recipe: Recipe, world: World
+    state: State,
+    train: Samples,
+    valid: Samples,
+    recipe: Recipe,
+    world: World,
+    *,
+    pause: Callable[[], bool] = lambda: False,
 ) -> Iterator[Epoch]:
-    """Trains the net in place and yields what each epoch gave.
+    """Moves the state on to the end of the training and yields what each epoch gave.
 
     recipe: fitted, no field is open. An empty validation part gives NaN for its numbers. An epoch
-    has as many steps whatever the balance; without one, every image is seen once. Whenever it
-    yields, the net is in evaluation mode and all of its weights are finite. Raises EyespotError
-    when they, or the loss, are not finite any more.
+    has as many steps whatever the balance; without one, every image is seen once. pause: asked
+    after every step and every batch of the validation; the state may be packed then. Where it says
+    yes the generator ends, and another call goes on from there as if nothing had been. Whenever it
+    yields or ends, the nets are in evaluation mode.
+
+    A number that is not finite sends the state back to the beginning of its epoch, with half the
+    rate; after the third time it raises EyespotError.
     """
-    assert recipe.epochs and recipe.batch and recipe.rate, "the recipe is not fitted"
-    net.to(world.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(
-        net.parameters(), lr=recipe.rate, weight_decay=recipe.weight_decay, fused=True
-    )
-    # Batches never smaller than wanted: batch normalisation cannot learn from one image.
-    num_batches = max(1, len(train) // recipe.batch)
-    num_steps = recipe.epochs * num_batches
+    batches = num_batches(recipe, len(train))
     weights_K = class_weights(train.labels, recipe)
-    for epoch in range(1, recipe.epochs + 1):
+    while not finished(state, recipe, len(train)):
         started = time.perf_counter()
-        net.train()
-        order = epoch_order(train.labels, recipe, epoch)
-        loss_sum, num_right, rate = 0.0, 0, 0.0
-        for number, indices in enumerate(torch.tensor_split(order, num_batches)):
-            step = (epoch - 1) * num_batches + number
-            rate = recipe.rate * one_cycle(step, num_steps)
-            for group in optimizer.param_groups:
-                group["lr"] = rate
-            loss, right = _step(net, train, indices, optimizer, recipe, world, step, weights_K)
-            loss_sum += loss * len(indices)
-            num_right += right
-        net.eval()
-        valid_loss, valid_accuracy = measure(net, valid, world)
-        losses = (loss_sum, valid_loss if len(valid) else 0.0)
-        if not all(map(math.isfinite, losses)) or not _finite(net):
-            raise EyespotError(
-                f"the loss or a weight is not a finite number in epoch {epoch}; "
-                f"train with a lower rate, for instance --set rate={recipe.rate / 4:.2g}"
-            )
-        yield Epoch(
+        epoch = len(state.history) + 1
+        first = (epoch - 1) * batches
+        last = min(first + batches, num_steps(recipe, len(train)))
+        if state.step == first:
+            state.begin_epoch()
+        order = torch.tensor_split(epoch_order(train.labels, recipe, epoch), batches)
+        finite = True
+        state.net.train()
+        for indices in order[state.step - first : last - first]:
+            finite = _step(state, train, indices, recipe, world, weights_K)
+            if not finite:
+                break
+            started = _counted(state, started)
+            if pause():
+                state.net.eval()
+                return
+        state.net.eval()
+        measured = measure(state.judged, valid, world, pause=pause) if finite else None
+        _counted(state, started)
+        if finite and measured is None:
+            return
+        if measured is None or not _all_finite(state, measured, len(valid)):
+            _go_back(state, recipe, epoch)
+            continue
+        result = Epoch(
             epoch=epoch,
-            train_loss=loss_sum / len(train),
-            train_accuracy=num_right / len(train),
-            valid_loss=valid_loss,
-            valid_accuracy=valid_accuracy,
-            rate=rate,
-            seconds=time.perf_counter() - started,
+            train_loss=state.loss_sum / state.num_seen,
+            train_accuracy=state.num_right / state.num_seen,
+            valid_loss=measured[0],
+            valid_accuracy=measured[1],
+            rate=state.optimizer.param_groups[0]["lr"],
+            seconds=state.seconds,
         )
+        state.end_epoch(result)
+        yield result
+
+
+def _counted(state: State, started: float) -> float:
+    """Now, with the seconds since then added to the epoch's."""
+    now = time.perf_counter()
+    state.seconds += now - started
+    return now
+
+
+def _all_finite(state: State, measured: tuple[float, float], num_valid: int) -> bool:
+    return state.finite() and (math.isfinite(measured[0]) or not num_valid)
+
+
+def _go_back(state: State, recipe: Recipe, epoch: int) -> None:
+    assert recipe.rate, "the recipe is not fitted"
+    if state.halvings == MOST_HALVINGS:
+        raise EyespotError(
+            f"the loss or a weight is not a finite number in epoch {epoch}, even with "
+            f"1/{2**MOST_HALVINGS} of the rate; train with a lower one, for instance "
+            f"--set rate={recipe.rate / 4**MOST_HALVINGS:.2g}"
+        )
+    state.go_back()
 
 
 def _step(
-    net: nn.Module,
+    state: State,
     train: Samples,
     indices: Tensor,
-    optimizer: torch.optim.Optimizer,
     recipe: Recipe,
     world: World,
-    step: int,
     weights_K: Tensor | None,
-) -> tuple[float, int]:
-    """One step on these images: their mean loss before it, and how many were right.
+) -> bool:
+    """One step on these images, counted in the state; False, and none made, if its loss is not
+    finite.
 
-    The loss is told without label smoothing and weights, so that it compares to the validation
-    part's.
+    The loss is told without label smoothing, weights and mixing, so that it compares to the
+    validation part's.
     """
-    x_BCHW = augment(train.batch(indices), recipe, generator=stream(recipe.seed, "views", step))
-    labels_B = train.labels[indices]
-    with _precision(world):
-        logits_BK = net(x_BCHW.contiguous(memory_format=torch.channels_last)).float()
+    net, optimizer, step = state.net, state.optimizer, state.step
+    views = stream(recipe.seed, "views", step)
+    x_BCHW = augment(train.batch(indices), recipe, generator=views)
+    labels_B = train.labels[indices.to(train.labels.device)]
+    targets = labels_B
+    if recipe.mixup or recipe.cutmix:
+        targets = F.one_hot(labels_B, state.num_classes).float()
+        x_BCHW, targets = mixed(x_BCHW, targets, recipe, generator=views)
+    x_BCHW = x_BCHW.contiguous(memory_format=torch.channels_last)
+    with seeded(recipe.seed, "dropout", step), _precision(world):
+        logits_BK = net(x_BCHW).float()
+    told = F.cross_entropy(logits_BK.detach(), labels_B).item()
+    if not math.isfinite(told):
+        return False
     smoothing = recipe.label_smoothing
     if weights_K is None:
-        loss = F.cross_entropy(logits_BK, labels_B, label_smoothing=smoothing)
+        loss = F.cross_entropy(logits_BK, targets, label_smoothing=smoothing)
     else:  # torch's own weights would divide by their sum in the batch, and weigh the smoothing
-        losses_B = F.cross_entropy(logits_BK, labels_B, label_smoothing=smoothing, reduction="none")
+        losses_B = F.cross_entropy(logits_BK, targets, label_smoothing=smoothing, reduction="none")
         loss = (losses_B * weights_K[labels_B]).mean()
+    rate = _rate(state, recipe, len(train))
+    for group in optimizer.param_groups:
+        group["lr"] = rate
     optimizer.zero_grad()
     loss.backward()  # type: ignore[no-untyped-call]
     optimizer.step()
-    told = F.cross_entropy(logits_BK.detach(), labels_B)
-    return told.item(), int((logits_BK.argmax(1) == labels_B).sum())
+    if state.average:
+        state.average.update(net, step)
+    state.step += 1
+    state.loss_sum += told * len(indices)
+    state.num_right += int((logits_BK.argmax(1) == labels_B).sum())
+    state.num_seen += len(indices)
+    return True
+
+
+def _rate(state: State, recipe: Recipe, num_train: int) -> float:
+    """Of the next step."""
+    assert recipe.rate, "the recipe is not fitted"
+    share = rate_share(recipe, state.step, num_steps(recipe, num_train), state.history)
+    return float(recipe.rate * share / 2**state.halvings)
 
 
 @torch.no_grad()
-def measure(net: nn.Module, part: Samples, world: World) -> tuple[float, float]:
-    """Mean cross-entropy in nats and accuracy of the net on a part; NaN when the part is empty."""
+def measure(
+    net: nn.Module, part: Samples, world: World, *, pause: Callable[[], bool] = lambda: False
+) -> tuple[float, float] | None:
+    """Mean cross-entropy in nats and accuracy of a net on a part; NaN when that is empty.
+
+    pause: asked after every batch; None where it says yes.
+    """
     if not len(part):
         return math.nan, math.nan
     net.eval()
     loss, right = 0.0, 0
-    num = max(1, min(512, 2**23 // part.images[0, :, :, 0].numel()))  # memory stays under 2 GB
+    num = max(1, min(512, 2**23 // part.side**2))  # memory stays under 2 GB
     for indices in torch.split(torch.arange(len(part)), num):
         with _precision(world):
             logits_BK = net(part.batch(indices)).float()
         labels_B = part.labels[indices]
         loss += F.cross_entropy(logits_BK, labels_B, reduction="sum").item()
         right += int((logits_BK.argmax(1) == labels_B).sum())
+        if pause():
+            return None
     return loss / len(part), right / len(part)
-
-
-def _finite(net: nn.Module) -> bool:
-    return all(bool(torch.isfinite(tensor).all()) for tensor in net.state_dict().values())
 
 
 def _precision(world: World) -> torch.autocast:

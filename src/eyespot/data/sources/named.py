@@ -70,7 +70,7 @@ def _idx_set(
     form: str,
     progress: Progress | None,
 ) -> Dataset:
-    for folder in _places(name):
+    for folder in places(name):
         if len(pairs := _pairs(folder)) == 2:
             break
     else:
@@ -81,7 +81,7 @@ def _idx_set(
 
 def _emnist(name: str, progress: Progress | None) -> Dataset:
     """EMNIST's images lie on their sides: rows and columns are exchanged against MNIST's."""
-    for folder in (*_places(name), *_places("emnist")):
+    for folder in places(name):
         if len(pairs := _pairs(folder, prefix=f"{name}-")) == 2:
             pieces = read_pieces(pairs)
             break
@@ -120,17 +120,19 @@ def _from_zip(path: Path, name: str) -> list[Piece]:
 
 
 def _cifar10(progress: Progress | None) -> Dataset:
-    found = [place for folder in _places("cifar10") if (place := find_batches(folder))]
+    found = [place for folder in places("cifar10") if (place := find_batches(folder))]
     if not found:
         found = [_fetched("cifar10", "cifar10", [CIFAR10_FILE], progress) / CIFAR10_FILE.name]
     form = "CIFAR-10's small photographs"
     return stacked(read_batches(found[0]), name="cifar10", form=form, classes=CIFAR10_CLASSES)
 
 
-def _places(name: str) -> list[Path]:
-    """The folders on this computer in which the set may lie."""
+def places(name: str) -> list[Path]:
+    """The folders on this computer in which the set may lie, in the order of looking."""
     own = os.environ.get("EYESPOT_DATA")
-    return [*([Path(own) / name] if own else []), cache_folder() / name]
+    bases = [*([Path(own)] if own else []), cache_folder()]
+    folders = [name, "emnist"] if name in EMNIST_CLASSES else [name]
+    return [base / folder for folder in folders for base in bases]
 
 
 def _pairs(folder: Path, *, prefix: str = "") -> list[Pair]:

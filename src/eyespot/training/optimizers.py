@@ -1,0 +1,38 @@
+"""The optimizers that a recipe may name."""
+
+from typing import assert_never
+
+import torch
+from torch import nn
+
+from eyespot.training.muon import Muon, hidden_and_others
+from eyespot.training.recipe import Recipe
+
+
+def build_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """The recipe's optimizer for all weights of the net. recipe: fitted.
+
+    Whoever sets the rate sets it in every one of its groups; its state_dict holds all of its state.
+    """
+    assert recipe.rate, "the recipe is not fitted"
+    weights, rate, decay = list(net.parameters()), recipe.rate, recipe.weight_decay
+    momentum = recipe.momentum
+    match recipe.optimizer:
+        case "adamw":
+            return torch.optim.AdamW(weights, lr=rate, weight_decay=decay, fused=True)
+        case "adam":
+            return torch.optim.Adam(weights, lr=rate, weight_decay=decay, fused=True)
+        case "rmsprop":  # 0.9 as in Keras, where it is mostly met; torch's own is 0.99
+            return torch.optim.RMSprop(
+                weights, lr=rate, alpha=0.9, weight_decay=decay, momentum=momentum
+            )
+        case "sgd":
+            ahead = momentum > 0  # Nesterov's
+            return torch.optim.SGD(
+                weights, lr=rate, weight_decay=decay, momentum=momentum, nesterov=ahead, fused=True
+            )
+        case "muon":
+            hidden, others = hidden_and_others(net)
+            return Muon(hidden, others, rate=rate, weight_decay=decay, momentum=momentum)
+        case _:
+            assert_never(recipe.optimizer)
