@@ -30,6 +30,12 @@ SeedOption = Annotated[int | None, typer.Option(help="The same as --set seed=N."
 SplitOption = Annotated[
     Path | None, typer.Option(help="A split.csv whose parts are to be taken as they are.")
 ]
+MinutesOption = Annotated[
+    float | None, typer.Option(help="A time for reading and training; judging comes on top.")
+]
+ResumeOption = Annotated[
+    Path | None, typer.Option(help="Go on with this run, which was interrupted.")
+]
 QuarantineOption = Annotated[
     Path | None,
     typer.Option(help="A table of images to leave out, besides the quarantine.csv of DATA."),

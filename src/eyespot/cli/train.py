@@ -1,7 +1,6 @@
 """`eyespot train DATA`."""
 
 import shlex
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -19,9 +18,8 @@ def command(
     settings: given.SettingsOption = None,
     split: given.SplitOption = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; must be new or empty.")] = None,
-    resume: Annotated[
-        Path | None, typer.Option(help="Go on with this run, which was interrupted.")
-    ] = None,
+    minutes: given.MinutesOption = None,
+    resume: given.ResumeOption = None,
     seed: given.SeedOption = None,
     columns: given.ColumnsOption = None,
     quarantine: given.QuarantineOption = None,
@@ -44,25 +42,15 @@ def command(
             quarantine=quarantine,
             split=split,
             out=out,
+            minutes=minutes,
             resume=resume,
             progress=progress,
         )
-    accuracy = trained.evaluation.accuracy if trained.evaluation else None
     run = trained.run
     if as_json:
-        numbers = {f"num_{part}": sum(counts) for part, counts in trained.counts.items()}
-        show_json(
-            {
-                "run": str(run.path),
-                "model": str(run.model),
-                **numbers,
-                "classes": list(trained.model.classes),
-                "seconds": round(trained.seconds, 2),
-                "accuracy": asdict(accuracy) if accuracy else None,
-            }
-        )
+        show_json(trained.as_json())
     elif trained.evaluation:
-        print(f"test accuracy {accuracy} on {trained.evaluation.num:,} images")
+        print(f"test accuracy {trained.evaluation.accuracy} on {trained.evaluation.num:,} images")
     else:
         print("test accuracy unknown: no class has an image to spare for a test part")
     report = f"; report: {run.report}" if run.report.exists() else ""

@@ -19,6 +19,7 @@ from eyespot.values import Epoch
 
 if TYPE_CHECKING:
     from eyespot.models.torch_model import TorchModel
+    from eyespot.training.samples import Samples
     from eyespot.training.state import State
     from eyespot.training.world import World
 
@@ -108,14 +109,11 @@ def learn(
     same bits. Ctrl-C and SIGTERM wait until the step is done and saved.
     """
     from eyespot.training.loop import finished, fit, num_epochs
-    from eyespot.training.samples import Samples
     from eyespot.training.state import State
     from eyespot.training.world import find_world
 
-    world, labels = find_world(), loaded.dataset.labels
-    train, valid = (
-        Samples.of(loaded.images, labels, world, parts.indices(part)) for part in ("train", "valid")
-    )
+    world = find_world()
+    train, valid = samples_of(loaded, parts)
     state = State.of(model.net, recipe, world, num_classes=len(model.classes))
     saving = Saving(run, model.card, state, world)
     saving.restore(tell)
@@ -139,6 +137,18 @@ def learn(
             patience.obey()
     model.net.load_state_dict(state.best)
     return state.history
+
+
+def samples_of(loaded: Loaded, parts: Split) -> "tuple[Samples, Samples]":
+    """The training and the validation part."""
+    from eyespot.training.samples import Samples
+    from eyespot.training.world import find_world
+
+    images, labels, world = loaded.images, loaded.dataset.labels, find_world()
+    train, valid = (
+        Samples.of(images, labels, world, parts.indices(part)) for part in ("train", "valid")
+    )
+    return train, valid
 
 
 def _plan(run: Run) -> str:

@@ -28,6 +28,7 @@ class Request:
     columns: Mapping[str, str] | None
     quarantine: str | None
     split: str | None
+    minutes: float | None
     recipe: str
     fitted: str | None = None
     classes: Sequence[str] | None = None

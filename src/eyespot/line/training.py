@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib.util
+import math
 import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,7 +31,7 @@ from eyespot.files import (
     write_json,
     write_text,
 )
-from eyespot.line.learning import learn
+from eyespot.line.learning import learn, samples_of
 from eyespot.line.planning import Source, arranged_set, loaded_images, read_source, split_of
 from eyespot.line.progress import Progress, Silence
 from eyespot.line.resuming import (
@@ -79,6 +80,18 @@ class Trained:
     evaluation: Evaluation | None
     seconds: float
 
+    def as_json(self) -> dict[str, object]:
+        """What `train --json` prints."""
+        accuracy = self.evaluation.accuracy if self.evaluation else None
+        return {
+            "run": str(self.run.path),
+            "model": str(self.run.model),
+            **{f"num_{part}": sum(counts) for part, counts in self.counts.items()},
+            "classes": list(self.model.classes),
+            "seconds": round(self.seconds, 2),
+            "accuracy": asdict(accuracy) if accuracy else None,
+        }
+
 
 def train(
     source: Source | None = None,
@@ -89,6 +102,7 @@ def train(
     quarantine: str | Path | None = None,
     split: str | Path | None = None,
     out: str | Path | None = None,
+    minutes: float | None = None,
     resume: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Trained:
@@ -99,6 +113,9 @@ def train(
     split: a split.csv whose parts are to be taken as they are, whatever the recipe says of them.
     out: the run folder, `runs/<dataset>-<n>` if not given. The test part is looked at once, at the
     end.
+
+    minutes: a time for reading and training; judging comes on top. The number of steps that fit is
+    measured at the start and written into the recipe, so that the run can be repeated without it.
 
     resume: the folder of a run that was interrupted. It goes on from its last checkpoint to the
     same bits as if nothing had been; data and recipe are its own, and nothing else is given, but
@@ -112,11 +129,14 @@ def train(
     if resume is None:
         if source is None:
             raise UsageError("name the data to train on, or the run to resume")
+        if minutes is not None and not 0 < minutes < math.inf:
+            raise UsageError(f"minutes = {minutes:g}; give a number above 0")
         request = Request(
             source=path_of(source),
             columns=columns,
             quarantine=path_of(quarantine),
             split=path_of(split),
+            minutes=minutes,
             recipe=read_recipe(recipe or "standard", settings).toml(),
         )
     else:
@@ -126,6 +146,7 @@ def train(
             columns=columns,
             quarantine=quarantine,
             split=split,
+            minutes=minutes,
             out=out,
         )
         request = read_request(Run(Path(resume)))
@@ -155,6 +176,9 @@ def _train_in(
     check_same_parts(run, parts)
     counts = parts.counts(loaded.dataset.labels, len(dataset.classes))
     recipe = fitted_to_number(recipe, counts["train"])
+    if request.minutes is not None and request.fitted is None:
+        seconds = 60 * request.minutes - (time.perf_counter() - started)
+        recipe = _within(seconds, recipe, loaded, parts)
     tell.say(f"split: {parts.how}; {_choice(recipe)}")
     faint = faint_images(loaded.dataset, loaded.images)
     issues = (*dataset.issues, *loaded.issues, *faint, *parts.issues)
@@ -189,6 +213,19 @@ def _train_in(
         evaluation=evaluation,
         seconds=time.perf_counter() - started,
     )
+
+
+def _within(seconds: float, recipe: Recipe, loaded: Loaded, parts: Split) -> Recipe:
+    """The recipe with as many steps as fit into this time."""
+    from eyespot.training.budget import num_steps_within
+
+    model = _untrained(recipe, loaded, parts)
+    num_steps = num_steps_within(
+        seconds, model.net, *samples_of(loaded, parts), recipe, num_classes=len(model.classes)
+    )
+    counts = parts.counts(loaded.dataset.labels, len(model.classes))
+    stepped = recipe.model_copy(update={"steps": num_steps, "epochs": None})
+    return fitted_to_number(stepped, counts["train"])
 
 
 def _check_alone(**others: object) -> None:
@@ -255,7 +292,7 @@ def _untrained(recipe: Recipe, loaded: Loaded, parts: Split) -> "TorchModel":
     from eyespot.training.origin import versions
     from eyespot.training.randomness import seeded
 
-    assert recipe.size and recipe.channels, "the recipe is not fitted"
+    assert recipe.size and recipe.channels and recipe.test_views != "auto", "it is not fitted"
     mean, deviation = input_scale(recipe, loaded.images, parts.indices("train"))
     card = ModelCard(
         net=fitted_net(
@@ -269,6 +306,7 @@ def _untrained(recipe: Recipe, loaded: Loaded, parts: Split) -> "TorchModel":
             size=recipe.size, channels=recipe.channels, fit=recipe.fit, mean=mean, std=deviation
         ),
         classes=loaded.dataset.classes,
+        views=recipe.test_views,
         recipe=recipe.digest(),
         versions=versions(),
     )

@@ -37,7 +37,8 @@ class TorchModel:
     def logits(self, images: Array) -> Array:
         """float32 (N, K) for prepared images, uint8 (N, S, S, C).
 
-        The mean over the card's views of a picture. In float32 whatever the net was trained in, so that every machine gives one answer.
+        The mean over the card's views of each picture. In float32 whatever the net was trained in,
+        so that every machine gives one answer.
         Raises DataError for images of another type or shape.
         """
         shape = self.preparation

@@ -11,7 +11,7 @@ from eyespot.training.loop import fit, measure, num_batches
 from eyespot.training.recipe import Recipe
 from eyespot.training.samples import Samples
 from eyespot.training.state import State
-from eyespot.training.world import World
+from eyespot.training.world import find_world
 
 _SHARE = 0.05  # of the time goes into the measurement, at least so many seconds and steps
 _LEAST_SECONDS = 1.0
@@ -25,7 +25,6 @@ def num_steps_within(
     train: Samples,
     valid: Samples,
     recipe: Recipe,
-    world: World,
     *,
     num_classes: int,
 ) -> int:
@@ -33,7 +32,7 @@ def num_steps_within(
 
     At least 1. The net is not changed: a copy of it makes the first steps, which are thrown away.
     """
-    started = time.perf_counter()
+    started, world = time.perf_counter(), find_world()
     trial = State.of(copy.deepcopy(net), recipe, world, num_classes=num_classes)
     enough = max(_LEAST_SECONDS, _SHARE * seconds)
     ends = [started]

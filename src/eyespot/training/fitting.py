@@ -56,13 +56,18 @@ def fitted_to_images(recipe: Recipe, survey: Survey) -> Recipe:
     size = recipe.size or min(max(survey.side, 8), limit)
     if recipe.layers:
         layer_shapes(recipe.layers, channels=channels, size=size)
+    # A mirrored letter is another letter, a mirrored X-ray another diagnosis.
+    flip = photo if recipe.flip is None else recipe.flip
+    views = recipe.test_views
+    if views == "auto":
+        views = "all" if flip else "shifts"
     return recipe.model_copy(
         update={
             "kind": kind,
             "channels": channels,
             "size": size,
-            # A mirrored letter is another letter, a mirrored X-ray another diagnosis.
-            "flip": photo if recipe.flip is None else recipe.flip,
+            "flip": flip,
+            "test_views": views,
             "brightness": (0.2 if photo else 0.0)
             if recipe.brightness is None
             else recipe.brightness,

@@ -22,7 +22,7 @@ from eyespot.errors import UsageError
 from eyespot.nets.layerlist import MAX_LAYERS, Layer, check_order, layer_shapes
 from eyespot.nets.spec import NetName
 from eyespot.training.wording import quoted, sentence, table
-from eyespot.values import Fit
+from eyespot.values import Fit, Views
 
 Kind = Literal["ink", "photo"]
 OptimizerName = Literal["adamw", "adam", "rmsprop", "sgd", "muon"]
@@ -101,11 +101,12 @@ class Recipe(BaseModel):
     patience: int | None = Field(None, ge=1, le=MAX_EPOCHS)
 
     # ema: what remains of the weights' running average at every step, 0 for none; the average is
-    # then what is judged and kept. test_views: what is averaged when predicting: the picture alone,
-    # or with itself moved by a pixel to all sides ("shifts"), mirrored ("mirrors"), or both.
+    # then what is judged and kept. test_views: over what the answers are averaged: the picture
+    # alone, with itself moved by a pixel to all sides ("shifts"), mirrored ("mirrors"), or "all";
+    # "auto" is "all" where the training mirrors, else "shifts".
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     ema: float = Field(0, ge=0, lt=1)
-    test_views: Literal["one", "shifts", "mirrors", "all"] = "one"
+    test_views: Views | Literal["auto"] = "one"
 
     # Classes of unequal size: "weights" counts the images of small classes more, "sampling" shows
     # them more often; "auto" does so above 3 : 1.
