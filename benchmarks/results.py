@@ -14,14 +14,18 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 
-def measure(data: str, seed: int, recipe: str, folder: Path) -> dict[str, Any]:
-    """One training: what it printed, the seconds of the whole process, and where it ran."""
-    out = folder / f"{Path(data).stem}-{recipe}-{seed}"
-    command = [sys.executable, "-m", "eyespot", "train", data, "--recipe", recipe]
+def measure(data: str, seed: int, recipe: str, more: Sequence[str], folder: Path) -> dict[str, Any]:
+    """One training: what it printed, the seconds of the whole process, and where it ran.
+
+    more: further arguments of the command.
+    """
+    out = folder / f"{Path(data).stem}-{Path(recipe).stem}-{seed}"
+    command = [sys.executable, "-m", "eyespot", "train", data, "--recipe", recipe, *more]
     started = time.perf_counter()
     done = subprocess.run(
         [*command, "--seed", str(seed), "--out", str(out), "--json"],
@@ -36,7 +40,7 @@ def measure(data: str, seed: int, recipe: str, folder: Path) -> dict[str, Any]:
     result = json.loads(done.stdout)
     return {
         "data": Path(data).stem,
-        "recipe": recipe,
+        "recipe": " ".join([recipe, *more]),
         "seed": seed,
         "accuracy": result["accuracy"]["value"],
         "num_test": result["num_test"],
@@ -51,9 +55,11 @@ def row(results: list[dict[str, Any]]) -> str:
     accuracies = [result["accuracy"] for result in results]
     seconds = [result["seconds"] for result in results]
     first = results[0]
+    train_seconds = statistics.median(result["train_seconds"] for result in results)
     return (
         f"| `{first['data']}` | {first['num_test']:,} | {statistics.mean(accuracies):.4f} "
-        f"({min(accuracies):.4f} to {max(accuracies):.4f}) | {statistics.median(seconds):.0f} s "
+        f"({min(accuracies):.4f} to {max(accuracies):.4f}) | {train_seconds:.1f} s | "
+        f"{statistics.median(seconds):.0f} s "
         f"({min(seconds):.0f} to {max(seconds):.0f}) |"
     )
 
@@ -62,16 +68,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("data", nargs="+")
     parser.add_argument("--recipe", default="standard")
+    parser.add_argument("--set", action="append", default=[], help="as of eyespot train")
+    parser.add_argument("--minutes", help="as of eyespot train")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", type=Path, default=Path("results.json"))
     arguments = parser.parse_args()
+    more = [word for setting in arguments.set for word in ("--set", setting)]
+    if arguments.minutes:
+        more += ["--minutes", arguments.minutes]
     everything = []
-    print("| data | test images | accuracy, mean (range) | whole command, median (range) |")
-    print("|---|---|---|---|")
+    print("| data | test images | accuracy, mean (range) | training | whole command (range) |")
+    print("|---|---|---|---|---|")
     with tempfile.TemporaryDirectory() as folder:
         for data in arguments.data:
             seeds = range(arguments.seeds)
-            results = [measure(data, seed, arguments.recipe, Path(folder)) for seed in seeds]
+            results = [measure(data, seed, arguments.recipe, more, Path(folder)) for seed in seeds]
             print(row(results), flush=True)
             everything += results
             arguments.out.write_text(json.dumps(everything, indent=2) + "\n")

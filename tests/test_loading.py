@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import eyespot.data.loading
 from eyespot.data.fingerprint import fingerprint
 from eyespot.data.loading import load_digests, load_images
-from eyespot.errors import DataError, ResourceError
+from eyespot.errors import DataError
 from eyespot.images.decode import open_image
 from eyespot.images.preparation import prepare
 from eyespot.values import Array, Dataset, Part
@@ -248,33 +247,7 @@ def test_a_file_that_is_rewritten_meanwhile_is_one_picture_or_the_other(tmp_path
         assert set(image.ravel().tolist()) == {known[digest]}
 
 
-# Memory and time
-
-
-def test_more_than_memory_holds_is_refused_before_anything_is_decoded(monkeypatch, tmp_path):
-    monkeypatch.setattr(eyespot.data.loading, "_memory", lambda: 2e9)
-    missing = [tmp_path / "none.png"] * 100_000
-
-    with pytest.raises(ResourceError) as error:
-        load(dataset(missing), size=128)
-
-    assert str(error.value) == (
-        "pets: 100,000 images of 128 x 128 pixels need 1.6 GB of memory, and at most 1.0 GB can be "
-        "had; choose a smaller size, for instance --set size=32, or take fewer images"
-    )
-
-
-def test_a_containers_memory_limit_counts(monkeypatch, tmp_path):
-    (tmp_path / "max").write_text("max\n")
-    (tmp_path / "limit").write_text("1000000\n")
-    monkeypatch.setattr(
-        eyespot.data.loading,
-        "_LIMITS",
-        (str(tmp_path / "max"), str(tmp_path / "none"), str(tmp_path / "limit")),
-    )
-
-    with pytest.raises(ResourceError):
-        load(dataset(["a.png"] * 100), size=128)
+# Time
 
 
 def test_ready_arrays_are_loaded_in_no_time():

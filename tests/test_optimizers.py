@@ -51,7 +51,10 @@ def recipe(name: str, **fields: Any) -> Recipe:
 @pytest.mark.parametrize(
     ("fields", "expected"),
     [
-        ({}, lambda w: torch.optim.AdamW(w, weight_decay=0.05, fused=True)),
+        (
+            {"optimizer": "adamw"},
+            lambda w: torch.optim.AdamW(w, weight_decay=0.05, fused=True),
+        ),
         (
             {"optimizer": "adamw", "weight_decay": 0},
             lambda w: torch.optim.AdamW(w, weight_decay=0, fused=True),

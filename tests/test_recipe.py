@@ -306,9 +306,9 @@ def test_what_belongs_to_an_optimizer_or_a_schedule_changes_with_it() -> None:
     def values(recipe: Recipe) -> tuple[float, ...]:
         return recipe.momentum, recipe.weight_decay, recipe.warm_up
 
-    assert values(Recipe(name="sgd")) == (0, 0.05, 0.25)
+    assert values(Recipe(name="sgd")) == (0.95, 0.05, 0.25)
     assert values(Recipe(optimizer="adam", schedule="linear")) == (0, 0, 0)
-    assert values(read_recipe("quick", {"optimizer": "sgd"})) == (0.9, 5e-4, 0.25)
+    assert values(read_recipe("standard", {"optimizer": "sgd"})) == (0.9, 5e-4, 0.25)
     assert values(read_recipe(Recipe(), {"optimizer": "sgd"})) == (0.9, 5e-4, 0.25)
     assert values(Recipe(optimizer="muon", momentum=0.5, weight_decay=0.1)) == (0.5, 0.1, 0.25)
     kept = Recipe(optimizer="sgd", weight_decay=0.05)

@@ -6,7 +6,7 @@ import torch
 
 from eyespot.data.survey import Survey
 from eyespot.models.torch_model import TorchModel, load_torch_model
-from eyespot.models.views import views_of
+from eyespot.nets.views import views_of
 from eyespot.training.fitting import fitted_to_images
 from eyespot.training.recipe import Recipe
 from test_models import tiny

@@ -215,6 +215,18 @@ class Run:
     def report(self) -> Path:
         return self.path / "report.html"
 
+    def fold(self, number: int) -> "Run":
+        """The run of a fold, from 1."""
+        return Run(self.path / f"fold-{number}")
+
+    @property
+    def folds(self) -> "list[Run]":
+        """The runs of the folds that have a model, in order; none in an ordinary run."""
+        found: list[Run] = []
+        while (fold := self.fold(len(found) + 1)).model.exists():
+            found.append(fold)
+        return found
+
     def read_predictions(self, part: Part) -> Predictions:
         """What the model said about this part. Raises DataError when it is not there or torn."""
         names, classes, labels, probs = self._arrays(

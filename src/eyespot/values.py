@@ -266,7 +266,8 @@ class Origin:
     """Where a run comes from: what a person needs to repeat it, or to doubt it. origin.json.
 
     seconds: the whole command, but for its report; train_seconds: the epochs alone. created: UTC.
-    notes: a sentence for each kind of issue.
+    notes: a sentence for each kind of issue. best_epoch: None for a run of folds, each of which has
+    its own.
     """
 
     eyespot: str
@@ -279,7 +280,7 @@ class Origin:
     precision: str
     threads: int
     processor: str
-    best_epoch: int
+    best_epoch: int | None
     num_parameters: int
     dataset: DataSummary
     notes: Sequence[str]

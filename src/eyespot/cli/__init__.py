@@ -4,7 +4,7 @@ import os
 
 import typer
 
-from eyespot.cli import augment, check, evaluate, predict, report, show, split, train
+from eyespot.cli import augment, check, compare, evaluate, predict, report, show, split, train
 from eyespot.cli.outcome import guarded
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command("split")(guarded(split.command))
 app.command("augment")(guarded(augment.command))
 app.command("train")(guarded(train.command))
 app.command("evaluate")(guarded(evaluate.command))
+app.command("compare")(guarded(compare.command))
 app.command("predict")(guarded(predict.command))
 app.command("report")(guarded(report.command))
 app.command("show")(guarded(show.command))

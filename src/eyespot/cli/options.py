@@ -27,6 +27,10 @@ SettingsOption = Annotated[
     typer.Option("--set", help="Replace a recipe field: --set epochs=5. Repeatable."),
 ]
 SeedOption = Annotated[int | None, typer.Option(help="The same as --set seed=N.")]
+FoldsOption = Annotated[int | None, typer.Option(help="Cross-validate; the same as --set folds=N.")]
+EnsembleOption = Annotated[
+    bool, typer.Option("--ensemble", help="Of the folds: one model that averages theirs.")
+]
 SplitOption = Annotated[
     Path | None, typer.Option(help="A split.csv whose parts are to be taken as they are.")
 ]
@@ -59,12 +63,15 @@ def parse_columns(text: str | None) -> dict[str, str] | None:
     return columns
 
 
-def recipe_fields(settings: Sequence[str] | None, seed: int | None) -> dict[str, object]:
-    """The fields of `--set` and `--seed`. Raises UsageError."""
+def recipe_fields(
+    settings: Sequence[str] | None, seed: int | None, folds: int | None = None
+) -> dict[str, object]:
+    """The fields of `--set`, `--seed` and `--folds`. Raises UsageError."""
     from eyespot.training.recipefile import parse_settings
 
     fields = parse_settings(settings or [])
-    return fields if seed is None else fields | {"seed": seed}
+    given = {"seed": seed, "folds": folds}
+    return fields | {name: value for name, value in given.items() if value is not None}
 
 
 def class_size(per_image: int | None, *, balance: bool, to: int | None) -> int | None:

@@ -16,6 +16,8 @@ def command(
     ] = None,
     recipe: given.RecipeOption = None,
     settings: given.SettingsOption = None,
+    folds: given.FoldsOption = None,
+    ensemble: given.EnsembleOption = False,
     split: given.SplitOption = None,
     out: Annotated[Path | None, typer.Option(help="The run folder; must be new or empty.")] = None,
     minutes: given.MinutesOption = None,
@@ -37,22 +39,21 @@ def command(
         trained = train(
             data,
             recipe=recipe,
-            settings=given.recipe_fields(settings, seed),
+            settings=given.recipe_fields(settings, seed, folds),
             columns=given.parse_columns(columns),
             quarantine=quarantine,
             split=split,
             out=out,
             minutes=minutes,
+            ensemble=ensemble,
             resume=resume,
             progress=progress,
         )
     run = trained.run
     if as_json:
         show_json(trained.as_json())
-    elif trained.evaluation:
-        print(f"test accuracy {trained.evaluation.accuracy} on {trained.evaluation.num:,} images")
     else:
-        print("test accuracy unknown: no class has an image to spare for a test part")
+        print("\n".join(trained.sentences()))
     report = f"; report: {run.report}" if run.report.exists() else ""
     say(f"{trained.seconds:.1f} s{report}")
-    say(f"next: eyespot predict {shlex.quote(str(run.path))} IMAGE...")
+    say(f"next: eyespot predict {shlex.quote(str(trained.usable.path))} IMAGE...")

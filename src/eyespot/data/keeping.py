@@ -16,13 +16,16 @@ from eyespot.files import Run, read_table, write_table
 from eyespot.values import PARTS, Issue, Part
 
 
-def write_split(path: Path, loaded: Loaded, parts: Sequence[Part]) -> None:
-    """Writes the name, label, part and pixel hash of each image."""
+def write_split(
+    path: Path, loaded: Loaded, parts: Sequence[Part], folds: Sequence[int | None] | None = None
+) -> None:
+    """Writes the name, label, part and pixel hash of each image, and its fold if there are any."""
     dataset = loaded.dataset
     labels = (dataset.classes[label] for label in dataset.labels)
     digests = (digest.hex() for digest in loaded.digests)
-    rows = zip(dataset.names, labels, parts, digests, strict=True)
-    write_table(path, ("name", "label", "part", "digest"), rows)
+    columns = [dataset.names, labels, parts, digests, *([folds] if folds else [])]
+    header = ("name", "label", "part", "digest", "fold")
+    write_table(path, header[: len(columns)], zip(*columns, strict=True))
 
 
 def named_split(path: Path, loaded: Loaded) -> Split:

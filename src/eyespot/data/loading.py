@@ -3,43 +3,37 @@
 N images, S side, H height, W width, C channels, T = THUMB the side of a thumbnail.
 """
 
-import contextlib
-import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import numpy as np
 
 from eyespot.data.duplicates import Duplicates, find_duplicates
 from eyespot.data.measurement import THUMB, pixel_digest, thumbnail
+from eyespot.data.room import room_for
 from eyespot.data.selection import selected
 from eyespot.data.shrinking import thumbnails
-from eyespot.errors import DataError, ImageError, ResourceError, count
+from eyespot.errors import DataError, ImageError, count
 from eyespot.images.decode import in_order, open_image
 from eyespot.images.pixels import MAX_PIXELS
 from eyespot.images.preparation import prepare
 from eyespot.values import Array, Dataset, Fit, Issue
 
 MAX_BAD = 0.05  # of a set's images may be unreadable; more means that something else is wrong
-MEMORY_SHARE = 0.5  # the training part is copied out of the array
 
 T = TypeVar("T")
-
-# Where a container's limit stands, in versions 2 and 1 of control groups.
-_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Loaded:
-    """The readable images of a set, in memory.
+    """The readable images of a set.
 
-    images: uint8 (N, S, S, C), in the order of dataset.names. digests: N hashes of the decoded
-    pixels; equal pictures have equal digests. thumbs: uint8 (N, T, T), as the check compares them.
-    issues: the images that were left out, and what is odd about others.
+    images: uint8 (N, S, S, C), in the order of dataset.names; maybe in a file, larger than memory:
+    to be copied a few at a time. digests: N hashes of the decoded pixels; equal pictures have equal
+    digests. thumbs: uint8 (N, T, T), as the check compares them. issues: the images that were left
+    out, and what is odd about others.
     """
 
     dataset: Dataset
@@ -61,27 +55,28 @@ def load_images(
     channels: Literal[1, 3],
     fit: Fit,
     on_image: Callable[[int], None] = lambda done: None,
+    say: Callable[[str], None] = lambda sentence: None,
 ) -> Loaded:
     """Decodes and prepares every image, on all cores; those that cannot be decoded become issues.
 
-    An array of images that have this shape already is taken as it is, not copied. on_image is told
-    how many are done. Raises DataError when more than 5 % are unreadable, ResourceError when the
-    array would not fit into memory.
+    An array of images that have this shape already is taken as it is, not copied. Of others, those
+    that memory would not hold lie in a temporary file, and `say` is told so. on_image is told how
+    many are done. Raises DataError when more than 5 % are unreadable, ResourceError when neither
+    memory nor the disk has room.
     """
-    num = len(dataset)
     ready = _plain(dataset.images)
     if ready is not None and ready.shape[1:] == (size, size, channels):
         return _whole(dataset, ready, ready, on_image)
-    images = _room(dataset, (num, size, size, channels))
 
     def load(pixels: Array) -> Array:
         return prepare(pixels, size=size, channels=channels, fit=fit)
 
-    looks = _Looks(num)
-    for prepared in looks.at(dataset, load, on_image):
-        images[len(looks.kept) - 1] = prepared
-    _check_share(dataset, looks.issues)
-    return looks.loaded(dataset, images)
+    looks = _Looks(len(dataset))
+    with room_for(dataset.name, (len(dataset), size, size, channels), say=say) as room:
+        for prepared in looks.at(dataset, load, on_image):
+            room.add(prepared)
+        _check_share(dataset, looks.issues)
+        return looks.loaded(dataset, room.filled())
 
 
 def load_digests(
@@ -161,11 +156,11 @@ class _Looks:
             on_image(index + 1)
 
     def loaded(self, dataset: Dataset, images: Array) -> Loaded:
-        """images: those that can be read, or none; room for more is cut off."""
+        """images: those that can be read, or none."""
         num = len(self.kept)
         return Loaded(
             dataset=dataset if num == len(dataset) else selected(dataset, self.kept),
-            images=images[:num],
+            images=images,
             digests=tuple(self.digests),
             thumbs=self.thumbs[:num],
             issues=tuple(self.issues),
@@ -209,29 +204,3 @@ def _check_share(dataset: Dataset, issues: Sequence[Issue]) -> None:
 def _results(load: Callable[[Any], Any], images: Any) -> Iterator[Any]:
     # An array needs no decoding: handing its small images to threads costs more than it saves.
     return map(load, images) if isinstance(images, np.ndarray) else in_order(load, images, batch=16)
-
-
-def _room(dataset: Dataset, shape: tuple[int, ...]) -> Array:
-    """An array of this shape. Raises ResourceError when it would not leave room for a training."""
-    needed, memory = math.prod(shape), _memory()
-    try:
-        if needed <= MEMORY_SHARE * memory:
-            return np.empty(shape, np.uint8)
-    except MemoryError:
-        memory = min(memory, needed)
-    raise ResourceError(
-        f"{dataset.name}: {count(len(dataset), 'image')} of {shape[1]} x {shape[2]} pixels need "
-        f"{needed / 1e9:.1f} GB of memory, and at most {MEMORY_SHARE * memory / 1e9:.1f} GB can be "
-        "had; choose a smaller size, for instance --set size=32, or take fewer images"
-    )
-
-
-def _memory() -> float:
-    """Bytes of memory that this process may have: the machine's, or its container's if less."""
-    limits = []
-    with contextlib.suppress(AttributeError, ValueError, OSError):  # not on every system
-        limits.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    for path in _LIMITS:
-        with contextlib.suppress(ValueError, OSError):  # "max" is no limit
-            limits.append(int(Path(path).read_text()))
-    return min(limits, default=math.inf)

@@ -82,7 +82,7 @@ def split(
     known = _with_twins(given, keys)
     parts: list[Part] = [part or "train" for part in known]
     rooms = _rooms(dataset, known, wanted)
-    groups = _movable(dataset, known, keys, seed)
+    groups = movable(dataset, known, keys, seed)
     if dataset.groups is None:
         assigned = _assigned(_by_class(dataset, groups), rooms)
     else:
@@ -183,7 +183,7 @@ def _rooms(
     }
 
 
-def _movable(
+def movable(
     dataset: Dataset, known: Sequence[Part | None], keys: Sequence[Hashable], seed: int
 ) -> list[list[int]]:
     """The images that may leave the training part: groups that stay together, shuffled by name."""

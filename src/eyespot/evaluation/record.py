@@ -11,17 +11,22 @@ HEADER = ("name", "part", "label", "predicted", "probability")
 
 
 def write_record(
-    run: Run, valid: Predictions, test: Predictions, pictures: Mapping[str, Array]
+    run: Run,
+    valid: Predictions,
+    test: Predictions,
+    pictures: Mapping[str, Array],
+    *,
+    more: Mapping[str, object] | None = None,
 ) -> None:
     """Writes predictions.npz, predictions.csv and evaluation.json; an empty part has no score.
 
-    pictures: the test images that a report shows, by name.
+    pictures: the test images that a report shows, by name. more: for evaluation.json.
     """
     write_predictions(run, valid, test, pictures)
     write_table(run.predictions_table, HEADER, [*_rows("valid", valid), *_rows("test", test)])
     parts = {"test": test, "valid": valid}
     scores = {part: asdict(judge(said)) for part, said in parts.items() if len(said)}
-    write_json(run.evaluation, scores)
+    write_json(run.evaluation, {**scores, **(more or {})})
 
 
 def _rows(part: str, said: Predictions) -> Iterator[tuple[str, ...]]:

@@ -8,7 +8,7 @@ import numpy as np
 from eyespot.values import Array
 
 MIN_DEVIATION = 0.01  # a set of blank pictures has none, and is divided by it
-_AT_ONCE = 1024
+_PIXELS_AT_ONCE = 2**20  # counting takes 8 bytes for each
 
 
 def mean_and_deviation(
@@ -20,8 +20,9 @@ def mean_and_deviation(
     """
     levels = np.arange(256) / 255
     counts_C256 = np.zeros((images.shape[3], 256), np.int64)
-    for start in range(0, len(places), _AT_ONCE):
-        some = images[np.asarray(places[start : start + _AT_ONCE])]
+    step = max(1, _PIXELS_AT_ONCE // (images.shape[1] * images.shape[2]))
+    for start in range(0, len(places), step):
+        some = images[np.asarray(places[start : start + step])]
         for channel, counts in enumerate(counts_C256):
             counts += np.bincount(some[..., channel].ravel(), minlength=256)
     means, deviations = [], []

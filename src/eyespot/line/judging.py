@@ -11,9 +11,10 @@ from eyespot.data.summary import sentences
 from eyespot.errors import DataError
 from eyespot.evaluation import judge
 from eyespot.files import Run
+from eyespot.line.model import predictions_of
 from eyespot.line.planning import Source, loaded_images, read_source
 from eyespot.line.progress import Progress, Silence
-from eyespot.line.training import Trained, predictions_of
+from eyespot.line.trained import Trained
 from eyespot.models.loading import load, model_path
 from eyespot.values import PARTS, Evaluation, Issue, Part, Predictions
 
@@ -57,6 +58,11 @@ def evaluate(
     loaded = loaded_images(dataset, judged.preparation, tell)
     parts, how = judged_parts(loaded, read_split(run) if run else None, part)
     indices = [index for index, own in enumerate(parts) if own == (part or "test")]
+    if not indices and run and (folds := run.folds):
+        raise DataError(
+            f"{dataset.name}: every image was in a training part of the folds and cannot judge "
+            f"the model of all; judge a fold, such as {folds[0].path}, or give new images"
+        )
     if not indices:
         raise DataError(f"{dataset.name}: no image is left to judge by ({how})")
     predictions = predictions_of(judged, loaded, indices)
@@ -74,7 +80,7 @@ def _model_and_run(
 ) -> "tuple[TorchModel, Run | None]":
     """The model that is meant, and the folder that knows what it was trained on."""
     if isinstance(model, Trained):
-        return model.model, model.run
+        return model.model or load(model.run.path), model.run
     if isinstance(model, str | Path):
         return load(model), Run(model_path(model).parent)
     return model, None

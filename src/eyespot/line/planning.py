@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from eyespot.data import read
+from eyespot.data.folds import names_folds
 from eyespot.data.grouping import arranged
 from eyespot.data.keeping import named_split
 from eyespot.data.loading import Loaded, load_digests, load_images
@@ -55,6 +56,9 @@ def plan(
     """
     tell = progress or Silence()
     chosen = read_recipe(recipe or "standard", settings)
+    if chosen.folds:
+        tell.say(f"folds = {chosen.folds} is for train alone; this is one split without folds")
+        chosen = chosen.model_copy(update={"folds": None})
     dataset = arranged_set(read_source(source, columns, quarantine, tell), chosen)
     loaded = load_digests(dataset, on_image=lambda done: tell.image(done, len(dataset)))
     parts = split_of(loaded, chosen, split)
@@ -81,13 +85,16 @@ def loaded_images(dataset: Dataset, shape: Recipe | Preparation, tell: Progress)
         channels=shape.channels,
         fit=shape.fit,
         on_image=lambda done: tell.image(done, len(dataset)),
+        say=tell.say,
     )
 
 
 def arranged_set(dataset: Dataset, recipe: Recipe) -> Dataset:
     """The set with the groups and parts that the recipe wishes for."""
     check_classes(dataset)
-    return arranged(dataset, group=recipe.group, split=recipe.split)
+    # A column that says the folds says no parts; it is read when the folds are made.
+    own = not (recipe.folds and names_folds(dataset, recipe.split))
+    return arranged(dataset, group=recipe.group, split=recipe.split if own else "stratified")
 
 
 def split_of(loaded: Loaded, recipe: Recipe, table: str | Path | None) -> Split:

@@ -30,6 +30,7 @@ class Request:
     split: str | None
     minutes: float | None
     recipe: str
+    ensemble: bool = False
     fitted: str | None = None
     classes: Sequence[str] | None = None
 
@@ -69,9 +70,14 @@ def read_request(run: Run) -> Request:
     """What the run was asked for. Raises UsageError when there is nothing to go on with."""
     if not run.path.is_dir():
         raise UsageError(f"{run.path} is no run folder; name one that `eyespot train` has made")
-    # A kill while a finished run is tidied up may leave resume.json alone.
-    if run.origin.exists() and not (run.resume.exists() or run.previous.exists()):
+    # A kill while a finished run is tidied up may leave resume.json alone; a run of folds has no
+    # other file to go on from.
+    goes_on = run.asked if run.folds else run.resume
+    if run.origin.exists() and not (goes_on.exists() or run.previous.exists()):
         raise UsageError(f"{run.path} is finished; there is nothing to go on with")
+    whole = Run(run.path.absolute().parent)
+    if not run.asked.exists() and whole.asked.exists():
+        raise UsageError(f"{run.path} is a fold; go on with the whole run, {whole.path}")
     if not run.asked.exists():
         raise UsageError(
             f"{run.path} holds no {run.asked.name}, so nothing says what to go on with; train anew"
@@ -103,14 +109,18 @@ def check_unchanged(run: Run, request: Request, loaded: Loaded) -> None:
     _refuse(run, told)
 
 
-def check_same_parts(run: Run, parts: Split) -> None:
-    """Raises DataError where split.csv, written when the run began, says another part."""
+def check_same_parts(run: Run, parts: Split, folds: Sequence[int | None] | None = None) -> None:
+    """Raises DataError where split.csv, written when the run began, says another part or fold."""
     if not run.split.exists():
         return
     rows = read_table(run.split)
     moved = [r["name"] for r, part in zip(rows, parts.parts, strict=True) if r["part"] != part]
     if moved:
         _refuse(run, [f"{such(moved)} in another part of {run.split.name}"])
+    pairs = zip(rows, folds or (), strict=bool(folds))
+    moved = [r["name"] for r, fold in pairs if r.get("fold") != str(fold or "")]
+    if moved:
+        _refuse(run, [f"{such(moved)} in another fold of {run.split.name}"])
 
 
 def _refuse(run: Run, told: Sequence[str]) -> None:

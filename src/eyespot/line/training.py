@@ -10,17 +10,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from eyespot.data.faintness import faint_images
 from eyespot.data.keeping import write_split
 from eyespot.data.loading import Loaded
 from eyespot.data.splits import Split
 from eyespot.data.summary import described, sentences, summarised
-from eyespot.data.survey import survey
+from eyespot.data.survey import Survey, survey
 from eyespot.errors import DataError, EyespotError, MissingExtra, UsageError
 from eyespot.evaluation import examples, judge
-from eyespot.evaluation.calibration import fit_temperature, tempered
+from eyespot.evaluation.folds import fold_scores, pooled
 from eyespot.evaluation.record import write_record
 from eyespot.files import (
     Run,
@@ -31,8 +29,20 @@ from eyespot.files import (
     write_json,
     write_text,
 )
+from eyespot.line.choices import cautions, choice
+from eyespot.line.folding import (
+    FoldPlan,
+    check_folds,
+    nothing,
+    num_parameters,
+    plan_folds,
+    record_of,
+    train_folds,
+    train_seconds,
+)
 from eyespot.line.learning import learn, samples_of
-from eyespot.line.planning import Source, arranged_set, loaded_images, read_source, split_of
+from eyespot.line.model import calibrated, ensemble, predictions_of, scored, untrained
+from eyespot.line.planning import Plan, Source, arranged_set, loaded_images, read_source, split_of
 from eyespot.line.progress import Progress, Silence
 from eyespot.line.resuming import (
     Request,
@@ -43,54 +53,15 @@ from eyespot.line.resuming import (
     split_table,
     write_request,
 )
-from eyespot.models.file import ModelCard, Score
+from eyespot.line.trained import Trained
 from eyespot.reports import report
-from eyespot.training.fitting import (
-    MOST_IMBALANCE,
-    fitted_to_images,
-    fitted_to_number,
-    imbalance,
-    input_scale,
-)
+from eyespot.training.fitting import fitted_to_images, fitted_to_number
 from eyespot.training.recipe import Recipe
 from eyespot.training.recipefile import read_recipe
-from eyespot.values import (
-    Array,
-    Dataset,
-    Evaluation,
-    Issue,
-    Model,
-    Part,
-    Predictions,
-    Preparation,
-)
+from eyespot.values import Array, Dataset, Evaluation, Predictions
 
 if TYPE_CHECKING:
     from eyespot.models.torch_model import TorchModel
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Trained:
-    """What a training gave. evaluation: of the test part; None where the set is too small."""
-
-    run: Run
-    model: "TorchModel"
-    recipe: Recipe
-    counts: Mapping[Part, Sequence[int]]
-    evaluation: Evaluation | None
-    seconds: float
-
-    def as_json(self) -> dict[str, object]:
-        """What `train --json` prints."""
-        accuracy = self.evaluation.accuracy if self.evaluation else None
-        return {
-            "run": str(self.run.path),
-            "model": str(self.run.model),
-            **{f"num_{part}": sum(counts) for part, counts in self.counts.items()},
-            "classes": list(self.model.classes),
-            "seconds": round(self.seconds, 2),
-            "accuracy": asdict(accuracy) if accuracy else None,
-        }
 
 
 def train(
@@ -103,6 +74,7 @@ def train(
     split: str | Path | None = None,
     out: str | Path | None = None,
     minutes: float | None = None,
+    ensemble: bool = False,
     resume: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Trained:
@@ -116,6 +88,11 @@ def train(
 
     minutes: a time for reading and training; judging comes on top. The number of steps that fit is
     measured at the start and written into the recipe, so that the run can be repeated without it.
+
+    With `folds` in the recipe every image is judged once, by a model of a training that it had no
+    part in; each of these lies in a folder of its own in the run's. What the set has as a test part
+    is kept out of them. ensemble: makes one model of them, and judges it by that part if there is
+    one. minutes are then for all folds together.
 
     resume: the folder of a run that was interrupted. It goes on from its last checkpoint to the
     same bits as if nothing had been; data and recipe are its own, and nothing else is given, but
@@ -137,8 +114,10 @@ def train(
             quarantine=path_of(quarantine),
             split=path_of(split),
             minutes=minutes,
+            ensemble=ensemble,
             recipe=read_recipe(recipe or "standard", settings).toml(),
         )
+        check_folds(request.wish, split=request.split, ensemble=ensemble)
     else:
         _check_alone(
             recipe=recipe,
@@ -147,6 +126,7 @@ def train(
             quarantine=quarantine,
             split=split,
             minutes=minutes,
+            ensemble=ensemble,
             out=out,
         )
         request = read_request(Run(Path(resume)))
@@ -164,54 +144,139 @@ def _train_in(
     run: Run, dataset: Dataset, request: Request, tell: Progress, started: float
 ) -> Trained:
     """The line, in a run folder that is this process's."""
-    from eyespot.training.origin import find_origin
-
     wish = request.wish
     looks = survey(dataset)
     recipe = fitted_to_images(wish, looks)
     tell.say(described(dataset, looks))
     loaded = loaded_images(dataset, recipe, tell)
     check_unchanged(run, request, loaded)
-    parts = split_of(loaded, recipe, split_table(run, request))
-    check_same_parts(run, parts)
-    counts = parts.counts(loaded.dataset.labels, len(dataset.classes))
+    made = plan_folds(loaded, recipe) if recipe.folds else None
+    parts = made.folds.split if made else split_of(loaded, recipe, split_table(run, request))
+    check_same_parts(run, parts, made.folds.numbers if made else None)
+    # All folds take the recipe that fits the first.
+    trained_on, first = (made.loaded, made.splits[0]) if made else (loaded, parts)
+    counts = first.counts(trained_on.dataset.labels, len(dataset.classes))
     recipe = fitted_to_number(recipe, counts["train"])
     if request.minutes is not None and request.fitted is None:
         seconds = 60 * request.minutes - (time.perf_counter() - started)
-        recipe = _within(seconds, recipe, loaded, parts)
-    tell.say(f"split: {parts.how}; {_choice(recipe)}")
+        recipe = _within(seconds / (recipe.folds or 1), recipe, trained_on, first)
+    tell.say(f"split: {made.folds.how if made else parts.how}; {choice(recipe)}")
     faint = faint_images(loaded.dataset, loaded.images)
-    issues = (*dataset.issues, *loaded.issues, *faint, *parts.issues)
-    notes = [*_cautions(recipe, counts["train"], wish.flip), *sentences(issues)]
+    found = made.issues if made else parts.issues
+    issues = (*dataset.issues, *loaded.issues, *faint, *found)
+    notes = [*cautions(recipe, counts["train"], wish.flip), *sentences(issues)]
     for sentence in notes:
         tell.say(sentence)
     write_request(run, replace(request, fitted=recipe.toml(), classes=loaded.dataset.classes))
-    _write_plan(run, recipe, loaded, parts, issues)
+    plan = Plan(recipe=recipe, loaded=loaded, split=parts, issues=issues)
+    _write_plan(run, plan, made.folds.numbers if made else None)
+    work = _Work(looks=looks, notes=notes, tell=tell, started=started)
+    if made:
+        return _train_folds(run, plan, made, work, ensembled=request.ensemble)
+    return _train_one(run, plan, work)
 
-    model = _untrained(recipe, loaded, parts)
-    history = learn(run, model, loaded, parts, recipe, tell)
-    model, valid = _calibrated(model, loaded, parts.indices("valid"))
+
+@dataclass(frozen=True, kw_only=True)
+class _Work:
+    """What goes with a training besides its plan. started: by the clock that never goes back."""
+
+    looks: Survey
+    notes: Sequence[str]
+    tell: Progress
+    started: float
+
+
+def _train_one(run: Run, plan: Plan, work: _Work) -> Trained:
+    """One training, from its first step to its report."""
+    from eyespot.training.origin import find_origin
+
+    recipe, loaded, parts = plan.recipe, plan.loaded, plan.split
+    model = untrained(recipe, loaded, parts)
+    history = learn(run, model, loaded, parts, recipe, work.tell)
+    model, valid = calibrated(model, loaded, parts.indices("valid"))
     test = predictions_of(model, loaded, parts.indices("test"))
     evaluation = judge(test) if len(test) else None
-    model = _scored(model, evaluation)
+    model = scored(model, evaluation)
     model.save(run.model)
     write_record(run, valid, test, _pictures(loaded, test))
     origin = find_origin(
         history=history,
         num_parameters=sum(weight.numel() for weight in model.net.parameters()),
-        dataset=summarised(loaded, looks, parts),
-        notes=notes,
-        seconds=time.perf_counter() - started,
+        dataset=summarised(loaded, work.looks, parts),
+        notes=work.notes,
+        seconds=time.perf_counter() - work.started,
     )
     write_json(run.origin, asdict(origin))
-    _report(run, tell)
+    _report(run, work.tell)
     return Trained(
         run=run,
         model=model,
         recipe=recipe,
-        counts=counts,
+        classes=model.classes,
+        counts=plan.counts,
         evaluation=evaluation,
-        seconds=time.perf_counter() - started,
+        seconds=time.perf_counter() - work.started,
+    )
+
+
+def _train_folds(run: Run, plan: Plan, made: FoldPlan, work: _Work, *, ensembled: bool) -> Trained:
+    """A training for each fold in a folder of its own, and what they say together in the run's."""
+    from eyespot.training.checkpoint import remove_checkpoints
+    from eyespot.training.origin import find_origin
+
+    recipe = plan.recipe.model_copy(update={"folds": None})
+    folds = [run.fold(number) for number in range(1, made.folds.num + 1)]
+    of_folds = set(made.issues)
+    own = [issue for issue in plan.issues if issue not in of_folds]
+
+    def train_one(fold: Run, parts: Split) -> None:
+        issues = (*own, *parts.issues)
+        fold_plan = Plan(recipe=recipe, loaded=made.loaded, split=parts, issues=issues)
+        _write_plan(fold, fold_plan)
+        notes = sentences(issues)
+        done = _train_one(fold, fold_plan, replace(work, notes=notes, started=time.perf_counter()))
+        remove_checkpoints(fold)
+        if done.evaluation:
+            work.tell.say(
+                f"{parts.how.partition(':')[0]}: test accuracy {done.evaluation.accuracy}"
+            )
+
+    said = train_folds(folds, made, train_one, work.tell)
+    scores, test = fold_scores(said), pooled(said, plan.loaded.dataset.names)
+    model: TorchModel | None = None
+    tested: Evaluation | None = None
+    if ensembled:
+        held = plan.split.indices("test")
+        model, tested = ensemble(folds, plan.loaded, held, plan.recipe)
+        model.save(run.model)
+    record = {
+        "mean": scores.mean,
+        "sd": scores.sd,
+        "folds": record_of(folds, scores),
+        "ensemble": asdict(tested) if tested else None,
+    }
+    write_record(run, nothing(test.classes), test, _pictures(plan.loaded, test), more=record)
+    summary = summarised(plan.loaded, work.looks, plan.split)
+    origin = find_origin(
+        history=(),
+        num_parameters=num_parameters(folds[0]),
+        dataset=replace(summary, split=made.folds.how),
+        notes=work.notes,
+        seconds=time.perf_counter() - work.started,
+    )
+    origin = replace(origin, train_seconds=train_seconds(folds))
+    write_json(run.origin, asdict(origin))
+    _report(run, work.tell)
+    return Trained(
+        run=run,
+        model=model,
+        recipe=plan.recipe,
+        classes=test.classes,
+        counts=plan.counts,
+        evaluation=judge(test),
+        seconds=time.perf_counter() - work.started,
+        folds=scores,
+        ensemble_evaluation=tested,
     )
 
 
@@ -219,7 +284,7 @@ def _within(seconds: float, recipe: Recipe, loaded: Loaded, parts: Split) -> Rec
     """The recipe with as many steps as fit into this time."""
     from eyespot.training.budget import num_steps_within
 
-    model = _untrained(recipe, loaded, parts)
+    model = untrained(recipe, loaded, parts)
     num_steps = num_steps_within(
         seconds, model.net, *samples_of(loaded, parts), recipe, num_classes=len(model.classes)
     )
@@ -285,68 +350,6 @@ def _go_on(run: Run, request: Request) -> str:
     return f"eyespot train --resume {shlex.quote(str(run.path))}"
 
 
-def _untrained(recipe: Recipe, loaded: Loaded, parts: Split) -> "TorchModel":
-    """The model before its first step."""
-    from eyespot.models.torch_model import TorchModel
-    from eyespot.nets.build import build_net, fitted_net
-    from eyespot.training.origin import versions
-    from eyespot.training.randomness import seeded
-
-    assert recipe.size and recipe.channels and recipe.test_views != "auto", "it is not fitted"
-    mean, deviation = input_scale(recipe, loaded.images, parts.indices("train"))
-    card = ModelCard(
-        net=fitted_net(
-            recipe.net,
-            width=recipe.width,
-            size=recipe.size,
-            dropout=recipe.dropout,
-            layers=recipe.layers,
-        ),
-        preparation=Preparation(
-            size=recipe.size, channels=recipe.channels, fit=recipe.fit, mean=mean, std=deviation
-        ),
-        classes=loaded.dataset.classes,
-        views=recipe.test_views,
-        recipe=recipe.digest(),
-        versions=versions(),
-    )
-    with seeded(recipe.seed, "weights"):
-        net = build_net(card.net, card.preparation, len(card.classes))
-    return TorchModel(card, net)
-
-
-def _calibrated(
-    model: "TorchModel", loaded: Loaded, indices: Sequence[int]
-) -> "tuple[TorchModel, Predictions]":
-    """The model with the temperature that suits the validation part, and what it says of it."""
-    valid = predictions_of(model, loaded, indices)
-    temperature = fit_temperature(valid)
-    valid = replace(valid, probs=tempered(valid.probs, temperature))
-    return _with_card(model, temperature=temperature), valid
-
-
-def _scored(model: "TorchModel", evaluation: Evaluation | None) -> "TorchModel":
-    """The model with the accuracy on its test part in its card."""
-    if evaluation is None:
-        return model
-    return _with_card(model, score=Score(num=evaluation.num, **asdict(evaluation.accuracy)))
-
-
-def _with_card(model: "TorchModel", **changes: object) -> "TorchModel":
-    return type(model)(model.card.model_copy(update=changes), model.net)
-
-
-def predictions_of(model: Model, loaded: Loaded, indices: Sequence[int]) -> Predictions:
-    """What the model says of the images at these places."""
-    chosen = np.asarray(indices, dtype=np.int64)
-    return Predictions(
-        names=tuple(loaded.dataset.names[index] for index in indices),
-        classes=model.classes,
-        labels=loaded.dataset.labels[chosen],
-        probs=model.probabilities(loaded.images[chosen]),
-    )
-
-
 def _pictures(loaded: Loaded, test: Predictions) -> dict[str, Array]:
     """The test images that the report shows, as the model saw them."""
     if not len(test):
@@ -355,14 +358,12 @@ def _pictures(loaded: Loaded, test: Predictions) -> dict[str, Array]:
     return {name: loaded.images[places[name]] for name in examples(test)}
 
 
-def _write_plan(
-    run: Run, recipe: Recipe, loaded: Loaded, parts: Split, issues: Sequence[Issue]
-) -> None:
+def _write_plan(run: Run, plan: Plan, folds: Sequence[int | None] | None = None) -> None:
     """What is known before the training: a run that breaks off can still be understood."""
-    write_text(run.recipe, recipe.toml())
-    write_split(run.split, loaded, parts.parts)
-    write_issues(run.issues, issues)
-    write_issues(run.quarantine, [issue for issue in issues if issue.left_out])
+    write_text(run.recipe, plan.recipe.toml())
+    write_split(run.split, plan.loaded, plan.split.parts, folds)
+    write_issues(run.issues, plan.issues)
+    write_issues(run.quarantine, [issue for issue in plan.issues if issue.left_out])
 
 
 def _report(run: Run, tell: Progress) -> None:
@@ -373,39 +374,6 @@ def _report(run: Run, tell: Progress) -> None:
         tell.say(
             f"the model is finished, but not its report ({type(error).__name__}: {error}); "
             f"try again: eyespot report {run.path}"
-        )
-
-
-def _choice(recipe: Recipe) -> str:
-    """What was chosen to fit the images, in one line."""
-    kind = "characters" if recipe.kind == "ink" else "photos"
-    colour = "grey" if recipe.channels == 1 else "colour"
-    flips = ", mirrored" if recipe.flip else ""
-    return (
-        f"{kind}, {colour} {recipe.size}x{recipe.size}{flips}, "
-        f"{recipe.epochs} epochs in batches of {recipe.batch}"
-    )
-
-
-def _cautions(
-    recipe: Recipe, counts: Sequence[int], mirrored_on_purpose: bool | None
-) -> Iterator[str]:
-    """What a person should know about the choices. counts: training images per class."""
-    how = {
-        "none": "and nothing is done about it",
-        "sampling": "so the training shows images of small classes more often",
-        "weights": "so in training images of small classes count more",
-    }
-    ratio = imbalance(counts)
-    if ratio > MOST_IMBALANCE or (ratio > 1.05 and recipe.balance != "none"):
-        yield (
-            f"the largest class has {ratio:.1f} times the images of the smallest, "
-            f"{how[recipe.balance]} (balance = {recipe.balance})"
-        )
-    if mirrored_on_purpose and recipe.kind == "ink":
-        yield (
-            "these look like characters, and flip = true mirrors them: a mirrored b is a d, and "
-            "most others are no characters at all; leave it away unless you know better"
         )
 
 

@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from eyespot.errors import DataError, ModelError, UsageError
 from eyespot.files import write_bytes
 from eyespot.nets.layerlist import layer_shapes
-from eyespot.nets.spec import LayersSpec, NetSpec
+from eyespot.nets.spec import EnsembleSpec, LayersSpec, NetSpec
 from eyespot.values import Array, Preparation, Views
 
 FORMAT = 1
@@ -77,7 +77,7 @@ class ModelCard(BaseModel):
 def write_model(path: Path, card: ModelCard, weights: Mapping[str, Array]) -> None:
     """Writes the model file, whole or not at all.
 
-    Raises DataError when the class names are too long to be read back.
+    Raises DataError when the class names are too long, or the weights too many, to be read back.
     """
     # Python's JSON, because a class name that is not Unicode, from a folder's name, has an escape
     # in it and none in pydantic's.
@@ -87,6 +87,11 @@ def write_model(path: Path, card: ModelCard, weights: Mapping[str, Array]) -> No
     data = safetensors.numpy.save(dict(weights), {KEY: text})
     if struct.unpack_from("<Q", data)[0] > MAX_HEADER:
         raise DataError(f"{path}: the names of {len(card.classes):,} classes are too long to keep")
+    if len(data) > MAX_BYTES:
+        raise DataError(
+            f"{path} would be too large to be read again ({len(data):,} bytes); "
+            "take a smaller net, or fewer folds"
+        )
     write_bytes(path, data)
 
 
@@ -165,17 +170,28 @@ def _card(path: Path, fields: Mapping[str, Any]) -> ModelCard:
         raise ModelError(f"{path}: its preparation has an impossible brightness; train again")
     if len(set(card.classes)) != len(card.classes):
         raise ModelError(f"{path}: two of its classes have one name; train again")
-    if isinstance(card.net, LayersSpec):
-        try:
-            layer_shapes(
-                card.net.layers,
-                channels=shape.channels,
-                size=shape.size,
-                num_classes=len(card.classes),
-            )
-        except UsageError as error:
-            raise ModelError(f"{path}: its net cannot be built ({error}); train again") from error
+    members = card.net.members if isinstance(card.net, EnsembleSpec) else ()
+    if any(not len(m.mean) == len(m.std) == shape.channels for m in members):
+        raise ModelError(
+            f"{path}: a member of its ensemble is not for {shape.channels} channels; train again"
+        )
+    for net in (card.net, *(member.net for member in members)):
+        if isinstance(net, LayersSpec):
+            _check_layers(path, net, card)
     return card
+
+
+def _check_layers(path: Path, net: LayersSpec, card: ModelCard) -> None:
+    """Raises ModelError where a picture does not pass through the layers."""
+    try:
+        layer_shapes(
+            net.layers,
+            channels=card.preparation.channels,
+            size=card.preparation.size,
+            num_classes=len(card.classes),
+        )
+    except UsageError as error:
+        raise ModelError(f"{path}: its net cannot be built ({error}); train again") from error
 
 
 def _tuples(value: Any) -> Any:

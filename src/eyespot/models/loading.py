@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eyespot.errors import MissingExtra, ModelError
+from eyespot.errors import MissingExtra, ModelError, count
 from eyespot.files import Run
 from eyespot.models.file import read_card
 
@@ -32,6 +32,11 @@ def model_path(source: str | Path) -> Path:
     path = Path(source)
     if os.path.isdir(path):  # unlike Path.is_dir it says no to a name that is too long
         path = Run(path).model
+        if not os.path.exists(path) and (folds := Run(Path(source)).folds):
+            raise ModelError(
+                f"{source} holds {count(len(folds), 'fold')} and no model of them all; name one, "
+                f"{folds[0].path} to {folds[-1].path}, or train with --ensemble"
+            )
         if not os.path.exists(path):
             raise ModelError(f"{source} holds no {path.name}; name a run folder or a model file")
     elif not os.path.exists(path):

@@ -11,8 +11,8 @@ from torch import nn
 from eyespot.errors import DataError, ImageError, ModelError, UsageError
 from eyespot.models.file import Form, ModelCard, read_card, read_forms, read_model, write_model
 from eyespot.models.predict import answers, batch_size
-from eyespot.models.views import views_of
 from eyespot.nets.build import build_net
+from eyespot.nets.views import views_of
 from eyespot.values import Array, ImageInput, Prediction, Preparation
 
 _TYPES = {torch.float32: "F32", torch.int64: "I64"}

@@ -7,10 +7,11 @@ from torch import nn
 
 from eyespot.errors import UsageError, did_you_mean
 from eyespot.nets.convnet import ConvNet
+from eyespot.nets.ensemble import Ensemble
 from eyespot.nets.layerlist import Layer
 from eyespot.nets.layers import layers_net
 from eyespot.nets.normalise import Normalise
-from eyespot.nets.spec import ConvNetSpec, LayersSpec, NetSpec
+from eyespot.nets.spec import ConvNetSpec, EnsembleSpec, LayersSpec, NetSpec
 from eyespot.values import Preparation
 
 
@@ -21,6 +22,7 @@ def _convnet(spec: ConvNetSpec, shape: Preparation, num_classes: int) -> nn.Modu
         stem=spec.stem,
         widths=spec.widths,
         stride=spec.stride,
+        depth=spec.depth,
         dropout=spec.dropout,
     )
 
@@ -39,16 +41,22 @@ NETS: dict[str, Callable[[Any, Preparation, int], nn.Module]] = {
 
 
 def fitted_net(
-    name: str, *, width: int, size: int, dropout: float = 0.0, layers: Sequence[Layer] = ()
-) -> NetSpec:
+    name: str,
+    *,
+    width: int,
+    size: int,
+    depth: Literal[1, 2] = 2,
+    dropout: float = 0.0,
+    layers: Sequence[Layer] = (),
+) -> ConvNetSpec | LayersSpec:
     """The description of a net that is right for square images of this size.
 
-    layers: the list of the net "layers", which is taken as it is; width and dropout are for the
-    others.
-    A ConvNet: every stage doubles the channels and halves the map until it is 2 or 3 pixels wide;
-    three stages at most, four above 96 pixels. Small images keep every pixel in the first layer:
-    from 24 pixels on, a first layer with stride 2 costs a fifth of the time and no accuracy (MNIST:
-    0.9930 either way after two epochs, 12 s against 60 s).
+    layers: the list of the net "layers", which is taken as it is; width, depth and dropout are for
+    the others.
+    A ConvNet: every stage doubles the channels and halves the map until it is 2 or 3 pixels wide,
+    or 1 where a stage has one convolution; three stages at most, four above 96 pixels. Small images
+    keep every pixel in the first layer: from 24 pixels on, a first layer with stride 2 costs a
+    fifth of the time and no accuracy (MNIST: 0.9930 either way after two epochs, 12 s and 60 s).
     Raises UsageError for a name that is not in NETS.
     """
     if name not in NETS:
@@ -58,11 +66,11 @@ def fitted_net(
     stride: Literal[1, 2] = 2 if size >= 24 else 1
     side = (size - 2) // 2 if stride == 2 else size
     widths: list[int] = []
-    while side >= 4 and len(widths) < (4 if size > 96 else 3):
+    while side >= 2 * depth and len(widths) < (4 if size > 96 else 3):
         widths.append(min(width * 2 ** len(widths), 4 * width))
         side //= 2
     return ConvNetSpec(
-        stem=max(width // 2, 1), widths=tuple(widths), stride=stride, dropout=dropout
+        stem=max(width // 2, 1), widths=tuple(widths), stride=stride, depth=depth, dropout=dropout
     )
 
 
@@ -70,8 +78,15 @@ def build_net(spec: NetSpec, preparation: Preparation, num_classes: int) -> nn.M
     """A fresh net: float images (B, C, H, W) in 0..255 -> logits (B, K).
 
     The normalisation is its first layer, so that no caller and no export can forget it.
+    Those of an ensemble have their own, and the logits are the logarithms of its probabilities.
     Raises UsageError, naming the layer, where one of a list of layers does not fit.
     """
+    if isinstance(spec, EnsembleSpec):
+        nets = []
+        for member in spec.members:
+            shape = preparation.model_copy(update={"mean": member.mean, "std": member.std})
+            nets.append(build_net(member.net, shape, num_classes))
+        return Ensemble(nets, spec.members)
     return nn.Sequential(
         Normalise(preparation.mean, preparation.std),
         NETS[spec.name](spec, preparation, num_classes),

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from eyespot.nets.layerlist import MAX_LAYERS, Layer
+from eyespot.values import Views
 
 NetName = Literal["convnet", "layers"]  # the keys of build.NETS
 Width = Annotated[int, Field(ge=1, le=2048)]
@@ -16,9 +17,9 @@ Width = Annotated[int, Field(ge=1, le=2048)]
 class ConvNetSpec(BaseModel):
     """A ConvNet in a few numbers, enough to build it again for weights that are at hand.
 
-    widths: channels of each stage, every stage halving the picture. stem: channels of the first
-    layer. stride: 2 looks at the picture in patches first, 1 at every pixel. dropout: of the
-    features before the last layer.
+    widths: channels of each stage, every stage halving the picture. depth: its convolutions. stem:
+    channels of the first layer. stride: 2 looks at the picture in patches first, 1 at every pixel.
+    dropout: of the features before the last layer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -27,6 +28,7 @@ class ConvNetSpec(BaseModel):
     stem: Width
     widths: tuple[Width, ...] = Field(min_length=1, max_length=8)
     stride: Literal[1, 2]
+    depth: Literal[1, 2] = 2
     dropout: float = Field(0.0, ge=0, lt=1)
 
     def __str__(self) -> str:
@@ -45,4 +47,31 @@ class LayersSpec(BaseModel):
         return f"layers {'-'.join(layer.type for layer in self.layers)}"
 
 
-NetSpec = Annotated[ConvNetSpec | LayersSpec, Field(discriminator="name")]
+class MemberSpec(BaseModel):
+    """One net of an ensemble, with what else its answer hangs on.
+
+    mean, std: of its own training part, as in Preparation. views, temperature: as in ModelCard.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    net: Annotated[ConvNetSpec | LayersSpec, Field(discriminator="name")]  # no ensemble again
+    mean: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(min_length=1, max_length=3)
+    std: tuple[Annotated[float, Field(ge=1e-4, le=1)], ...] = Field(min_length=1, max_length=3)
+    views: Views
+    temperature: float = Field(gt=0, le=1000)
+
+
+class EnsembleSpec(BaseModel):
+    """Several nets whose probabilities are averaged."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: Literal["ensemble"] = "ensemble"
+    members: tuple[MemberSpec, ...] = Field(min_length=2, max_length=100)
+
+    def __str__(self) -> str:
+        return f"ensemble of {len(self.members)}, the first a {self.members[0].net}"
+
+
+NetSpec = Annotated[ConvNetSpec | LayersSpec | EnsembleSpec, Field(discriminator="name")]

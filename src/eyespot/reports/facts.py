@@ -17,6 +17,7 @@ from eyespot.values import (
     DataSummary,
     Epoch,
     Evaluation,
+    Interval,
     Issue,
     Origin,
     Predictions,
@@ -27,10 +28,37 @@ FEW_IMAGES = 20
 WIDE_INTERVAL = 0.05
 
 
+@dataclass(frozen=True, kw_only=True)
+class Fold:
+    """One fold of a cross-validation: its run folder's name, and its accuracy on num images."""
+
+    run: str
+    num: int
+    accuracy: Interval
+    num_train: int
+    num_valid: int
+    num_epochs: int
+    best_epoch: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldFacts:
+    """A cross-validation. mean, sd: of the folds' accuracies. ensemble: whether there is a model of
+    all folds; its score is of the images that were kept out of them, None where there are none."""
+
+    folds: tuple[Fold, ...]
+    mean: float
+    sd: float
+    ensemble: bool
+    ensemble_score: Interval | None
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Facts:
     """A run in values. score is of the test part; it and valid are None where a part is empty.
 
+    crossed: of a run of folds, whose test is what each model said of the images that it had not
+    seen; it has no epochs of its own, each fold has.
     left_out: what could not be used. remarks: what was found and used all the same.
     """
 
@@ -43,6 +71,7 @@ class Facts:
     score: Evaluation | None
     valid: Evaluation | None
     pictures: Mapping[str, Array]
+    crossed: FoldFacts | None = None
 
 
 def read_facts(run: Run) -> Facts:
@@ -55,7 +84,8 @@ def read_facts(run: Run) -> Facts:
         origin = _origin(run.read_json(run.origin))
         if any(len(origin.dataset.counts[part]) != len(test.classes) for part in PARTS):
             raise ValueError("its class counts do not fit its classes")
-        epochs = tuple(_epoch(row) for row in read_table(run.history))
+        crossed = _crossed(run) if origin.best_epoch is None else None
+        epochs = () if crossed else tuple(_epoch(row) for row in read_table(run.history))
         left_out = _issues(run.quarantine)
         remarks = tuple(issue for issue in _issues(run.issues) if issue not in set(left_out))
     except OSError as error:
@@ -77,6 +107,7 @@ def read_facts(run: Run) -> Facts:
         score=judge(test) if len(test) else None,
         valid=judge(valid) if len(valid) else None,
         pictures=pictures,
+        crossed=crossed,
     )
 
 
@@ -89,6 +120,11 @@ def commonest(score: Evaluation) -> tuple[str, float]:
 def doubts(facts: Facts, score: Evaluation) -> list[str]:
     """What could make this score of the test part untrue, each in a sentence."""
     accuracy, found = score.accuracy, []
+    if (crossed := facts.crossed) and crossed.ensemble and crossed.ensemble_score is None:
+        found.append(
+            "The ensemble itself was not tested: every image was in the training part of some of "
+            "its members. The number is that of the folds' models, each alone."
+        )
     kinds = Counter(issue.kind for issue in facts.remarks)
     if kinds["leak"]:
         found.append(
@@ -151,6 +187,20 @@ def _origin(value: Mapping[str, Any]) -> Origin:
     known = {field.name: value[field.name] for field in fields(Origin)}
     data = {field.name: known["dataset"][field.name] for field in fields(DataSummary)}
     return Origin(**{**known, "dataset": DataSummary(**data)})
+
+
+def _crossed(run: Run) -> FoldFacts:
+    record = run.read_json(run.evaluation)
+    score = record["ensemble"]
+    return FoldFacts(
+        folds=tuple(
+            Fold(**{**row, "accuracy": Interval(**row["accuracy"])}) for row in record["folds"]
+        ),
+        mean=float(record["mean"]),
+        sd=float(record["sd"]),
+        ensemble=run.model.exists(),
+        ensemble_score=Interval(**score["accuracy"]) if score else None,
+    )
 
 
 def _epoch(row: Mapping[str, str]) -> Epoch:

@@ -1,9 +1,9 @@
 """Writing the report: facts in, one HTML page, its charts as PNG files and a text table out."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
@@ -104,12 +104,15 @@ def digits(score: Evaluation) -> int:
 
 def _figures(facts: Facts) -> dict[str, Figure]:
     classes, origin = facts.test.classes, facts.origin
-    figures = {
-        "class_distribution": charts.class_distribution(classes, origin.dataset.counts),
-        "accuracy": charts.accuracy(facts.epochs, origin.best_epoch),
-        "loss": charts.loss(facts.epochs, origin.best_epoch),
-        "rate": charts.rate(facts.epochs),
-    }
+    counts: Mapping[Any, Sequence[int]] = origin.dataset.counts
+    if facts.crossed:  # an image is in each of the parts in some fold
+        held = {"test": counts["test"]} if any(counts["test"]) else {}
+        counts = {"images": counts["train"], **held}
+    figures = {"class_distribution": charts.class_distribution(classes, counts)}
+    if origin.best_epoch is not None:
+        figures["accuracy"] = charts.accuracy(facts.epochs, origin.best_epoch)
+        figures["loss"] = charts.loss(facts.epochs, origin.best_epoch)
+        figures["rate"] = charts.rate(facts.epochs)
     if facts.score:
         figures["confusion_matrix"] = charts.confusion_matrix(classes, confusion(facts.test))
     return figures
@@ -149,7 +152,9 @@ def _shown(facts: Facts, indices: Array, most: int) -> list[Shown]:
 def _parts(facts: Facts) -> list[tuple[str, int, float]]:
     """Each part's name, number of images and share of all."""
     totals = [sum(facts.origin.dataset.counts[part]) for part in PARTS]
-    names = ("training", "validation", "test")
+    names = ["training", "validation", "test"]
+    if facts.crossed:
+        names, totals = ["in the folds", "kept out of them"], [totals[0], totals[2]]
     return [
         (name, total, total / max(sum(totals), 1))
         for name, total in zip(names, totals, strict=True)

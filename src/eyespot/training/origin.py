@@ -30,7 +30,10 @@ def find_origin(
     notes: Sequence[str],
     seconds: float,
 ) -> Origin:
-    """All that origin.json says, with this process's command, machine and time of day."""
+    """All that origin.json says, with this process's command, machine and time of day.
+
+    history: empty for a run of folds, whose epochs are those of its folds.
+    """
     world = find_world()
     return Origin(
         eyespot=__version__,
@@ -43,7 +46,7 @@ def find_origin(
         precision=world.precision,
         threads=world.threads,
         processor=torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
-        best_epoch=best_epoch(history).epoch,
+        best_epoch=best_epoch(history).epoch if history else None,
         num_parameters=num_parameters,
         dataset=dataset,
         notes=notes,

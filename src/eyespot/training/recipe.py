@@ -66,19 +66,23 @@ class Recipe(BaseModel):
     # scale: "standard" gives the net the training part's mean 0 and deviation 1, "unit" 0 to 1.
     scale: Literal["standard", "unit"] = "standard"
 
-    # Cross-validation in this many folds; None trains once.
+    # Cross-validation in this many folds; None trains once. Each fold is the test part once, so
+    # test counts for nothing; what test_per_class or the set itself names is kept out of all folds,
+    # and valid is a share of the others. split may name a column that says the fold.
     folds: int | None = Field(None, ge=2, le=100)
 
-    # The net. width: channels of its first stage; dropout: of the features before its last layer.
-    # net = "layers", the same as a list of [[layers]] at the end of the file, has neither.
+    # The net. width: channels of its first stage; depth: convolutions of each stage; dropout: of
+    # the features before its last layer. net = "layers", the same as a list of [[layers]] at the
+    # end of the file, has none of them.
     net: NetName = "convnet"
     width: int = Field(64, ge=4, le=512)
+    depth: Literal[1, 2] = 2
     dropout: float = Field(0, ge=0, lt=1)
 
     # The optimizer and its rate. rate: the peak of the schedule. momentum: of sgd, rmsprop and
     # muon. warm_up: the share of all steps in which the rate rises to its peak. weight_decay: by
     # itself for adamw and muon, a part of the gradient for the others.
-    optimizer: OptimizerName = "adamw"
+    optimizer: OptimizerName = "muon"
     momentum: float = Field(
         default_factory=lambda known: MOMENTUM.get(known.get("optimizer"), 0), ge=0, lt=1
     )

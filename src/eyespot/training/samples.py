@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eyespot.data.room import expect
 from eyespot.training.world import World
 from eyespot.values import Array
 
@@ -16,10 +17,12 @@ class Samples:
     """The images of a part. images: uint8 (M, H, W, C), the whole set's; places: int64 (N,), which
     of them; labels: int64 (N,), of those.
 
-    The images stay where they are, in memory or in a mapped file; a batch is copied out of them.
+    On a processor the images stay where they are, in memory or in a file, and a batch is copied out
+    of them: as arrays, because numpy takes 0.14 ms for 128 of 128 x 128 pixels and torch 2.7 ms. To
+    a device goes the part alone, at once.
     """
 
-    images: Tensor
+    images: Array | Tensor
     places: Tensor
     labels: Tensor
 
@@ -29,15 +32,11 @@ class Samples:
     ) -> "Samples":
         """The images at these places, or all; labels: of the whole set, int64 (M,)."""
         chosen = np.arange(len(images)) if places is None else np.asarray(places, np.int64)
-        if world.device.type != "cpu":  # the part alone goes to the device
-            images, labels, chosen = images[chosen], labels[chosen], np.arange(len(chosen))
-        # Not copied, unless it is read-only: torch warns of that.
-        pixels, classes = (
-            torch.from_numpy(np.require(array, requirements=["C", "W"])).to(world.device)
-            for array in (images, labels)
-        )
-        indices = torch.from_numpy(chosen).to(world.device)
-        return cls(pixels, indices, classes[indices])
+        classes = torch.from_numpy(labels[chosen]).to(world.device)
+        if world.device.type == "cpu":
+            return cls(np.ascontiguousarray(images), torch.from_numpy(chosen), classes)
+        pixels = torch.from_numpy(images[chosen]).to(world.device)
+        return cls(pixels, torch.arange(len(chosen), device=world.device), classes)
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -50,4 +49,7 @@ class Samples:
     def batch(self, indices: Tensor) -> Tensor:
         """Float images (B, C, H, W) in 0..255, laid out channels last as they are stored."""
         places = self.places[indices.to(self.places.device)]
-        return self.images[places].permute(0, 3, 1, 2).float()
+        if isinstance(self.images, Tensor):
+            return self.images[places].permute(0, 3, 1, 2).float()
+        expect(self.images, places.numpy())
+        return torch.from_numpy(self.images[places.numpy()]).permute(0, 3, 1, 2).float()

@@ -1,0 +1,40 @@
+"""What was chosen to fit the images, and what a person should know about it, in words."""
+
+from collections.abc import Iterator, Sequence
+
+from eyespot.errors import count
+from eyespot.training.fitting import MOST_IMBALANCE, imbalance
+from eyespot.training.recipe import Recipe
+
+
+def choice(recipe: Recipe) -> str:
+    """What was chosen to fit the images, in one line."""
+    kind = "characters" if recipe.kind == "ink" else "photos"
+    colour = "grey" if recipe.channels == 1 else "colour"
+    flips = ", mirrored" if recipe.flip else ""
+    return (
+        f"{kind}, {colour} {recipe.size}x{recipe.size}{flips}, "
+        f"{count(recipe.epochs or 0, 'epoch')} in batches of {recipe.batch}"
+    )
+
+
+def cautions(
+    recipe: Recipe, counts: Sequence[int], mirrored_on_purpose: bool | None
+) -> Iterator[str]:
+    """What a person should know about the choices. counts: training images per class."""
+    how = {
+        "none": "and nothing is done about it",
+        "sampling": "so the training shows images of small classes more often",
+        "weights": "so in training images of small classes count more",
+    }
+    ratio = imbalance(counts)
+    if ratio > MOST_IMBALANCE or (ratio > 1.05 and recipe.balance != "none"):
+        yield (
+            f"the largest class has {ratio:.1f} times the images of the smallest, "
+            f"{how[recipe.balance]} (balance = {recipe.balance})"
+        )
+    if mirrored_on_purpose and recipe.kind == "ink":
+        yield (
+            "these look like characters, and flip = true mirrors them: a mirrored b is a d, and "
+            "most others are no characters at all; leave it away unless you know better"
+        )
