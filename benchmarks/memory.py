@@ -79,7 +79,7 @@ def peak_of(data: str, size: int, *, forced: bool) -> dict[str, Any]:
         assert process.stderr
         talk = process.stderr.read()
     if ended[1]:
-        raise SystemExit(talk)
+        raise SystemExit(f"the training ended with status {ended[1]}\n{talk}")
     return {
         "size": size,
         "in a file": forced,

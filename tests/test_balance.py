@@ -21,7 +21,7 @@ def labels(*sizes: int) -> torch.Tensor:
 
 
 def fitted(*counts: int, balance: str = "auto") -> str:
-    return fitted_to_number(Recipe(size=28, balance=balance), counts).balance
+    return fitted_to_number(Recipe(size=28, optimizer="muon", balance=balance), counts).balance
 
 
 # The choice

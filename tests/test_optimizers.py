@@ -14,7 +14,7 @@ from eyespot.training.muon import Muon, hidden_and_others, orthogonal
 from eyespot.training.optimizers import build_optimizer
 from eyespot.training.recipe import OptimizerName, Recipe
 
-NAMES = get_args(OptimizerName)
+NAMES = [name for name in get_args(OptimizerName) if name != "auto"]
 
 
 @pytest.fixture(autouse=True)

@@ -164,7 +164,8 @@ def test_a_default_and_the_same_value_given_make_one_digest() -> None:
          "did you mean 'stretch'?"),
         ({"net": "convnt"},
          'net wants "convnet" or "layers", got "convnt"; did you mean \'convnet\'?'),
-        ({"optimizer": "rmspop"}, 'optimizer wants "adamw", "adam", "rmsprop", "sgd" or "muon", '
+        ({"optimizer": "rmspop"},
+         'optimizer wants "auto", "muon", "adamw", "adam", "rmsprop" or "sgd", '
          "got \"rmspop\"; did you mean 'rmsprop'?"),
         ({"schedule": "one_cycle"}, 'schedule wants "one-cycle", "cosine", "linear", "step", '
          '"plateau" or "constant", got "one_cycle"; did you mean \'one-cycle\'?'),

@@ -34,7 +34,7 @@ def settings_of(**fields):
     """A fitted recipe: 9 steps in 3 epochs of 48 images."""
     fixed = {"size": 8, "channels": 1, "epochs": 3, "batch": 16, "rate": 0.01, "width": 4}
     still = {"flip": False, "brightness": 0.1, "contrast": 0.1, "balance": "none", "kind": "ink"}
-    return Recipe(**{**fixed, **still, **fields})
+    return Recipe(**{"optimizer": "adamw", **fixed, **still, **fields})
 
 
 def samples(num, *, seed=0):

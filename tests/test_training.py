@@ -25,7 +25,7 @@ from eyespot.training.state import State
 from eyespot.training.world import World, fast_bfloat16, find_world
 from eyespot.values import Epoch, Preparation
 
-STILL = Recipe(rotate=0, shift=0, zoom=0, flip=False, brightness=0, contrast=0)
+STILL = Recipe(optimizer="muon", rotate=0, shift=0, zoom=0, flip=False, brightness=0, contrast=0)
 CPU = World(torch.device("cpu"), torch.float32, 1)
 
 

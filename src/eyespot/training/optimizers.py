@@ -14,7 +14,7 @@ def build_optimizer(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
     Whoever sets the rate sets it in every one of its groups; its state_dict holds all of its state.
     """
-    assert recipe.rate, "the recipe is not fitted"
+    assert recipe.rate and recipe.optimizer != "auto", "the recipe is not fitted"
     weights, rate, decay = list(net.parameters()), recipe.rate, recipe.weight_decay
     momentum = recipe.momentum
     match recipe.optimizer:

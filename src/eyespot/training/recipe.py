@@ -25,13 +25,13 @@ from eyespot.training.wording import quoted, sentence, table
 from eyespot.values import Fit, Views
 
 Kind = Literal["ink", "photo"]
-OptimizerName = Literal["adamw", "adam", "rmsprop", "sgd", "muon"]
+OptimizerName = Literal["auto", "muon", "adamw", "adam", "rmsprop", "sgd"]
 ScheduleName = Literal["one-cycle", "cosine", "linear", "step", "plateau", "constant"]
 
 MAX_EPOCHS = 100_000
 # What a field is when it is not given, by the optimizer or the schedule; 0 for those not listed.
-MOMENTUM: Mapping[Any, float] = {"sgd": 0.9, "muon": 0.95}
-DECAY: Mapping[Any, float] = {"adamw": 0.05, "muon": 0.05, "sgd": 5e-4}
+MOMENTUM: Mapping[Any, float] = {"auto": 0.95, "muon": 0.95, "sgd": 0.9}
+DECAY: Mapping[Any, float] = {"auto": 0.05, "adamw": 0.05, "muon": 0.05, "sgd": 5e-4}
 WARM_UP: Mapping[Any, float] = {"one-cycle": 0.25, "cosine": 0.05}
 
 
@@ -79,10 +79,11 @@ class Recipe(BaseModel):
     depth: Literal[1, 2] = 2
     dropout: float = Field(0, ge=0, lt=1)
 
-    # The optimizer and its rate. rate: the peak of the schedule. momentum: of sgd, rmsprop and
-    # muon. warm_up: the share of all steps in which the rate rises to its peak. weight_decay: by
-    # itself for adamw and muon, a part of the gradient for the others.
-    optimizer: OptimizerName = "muon"
+    # The optimizer and its rate. "auto" is muon, but adamw for images of less than 24 pixels. rate:
+    # the peak of the schedule. momentum: of sgd, rmsprop and muon. warm_up: the share of all steps
+    # in which the rate rises to its peak. weight_decay: by itself for adamw and muon, a part of the
+    # gradient for the others.
+    optimizer: OptimizerName = "auto"
     momentum: float = Field(
         default_factory=lambda known: MOMENTUM.get(known.get("optimizer"), 0), ge=0, lt=1
     )
