@@ -73,14 +73,27 @@ def main() -> None:
     parser.add_argument("--channels", type=int, choices=(1, 3), default=1)
     parser.add_argument("--batch", type=int, default=512)
     parser.add_argument("--recipe", default="standard")
+    parser.add_argument("--optimizer", default="muon")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--steps", type=int, default=10, help="in each round")
     parser.add_argument("--out", type=Path, default=Path("throughput.json"))
     given = parser.parse_args()
     world = find_world()
     size, channels, batch = given.size, given.channels, given.batch
-    fields = {"size": size, "channels": channels, "batch": batch, "epochs": given.rounds + 1}
-    rest = {"flip": False, "brightness": 0.0, "contrast": 0.0, "rate": 1e-3, "balance": "none"}
+    fields: dict[str, object] = {
+        "size": size,
+        "channels": channels,
+        "batch": batch,
+        "epochs": given.rounds + 1,
+    }
+    fields["optimizer"] = given.optimizer
+    rest: dict[str, object] = {
+        "flip": False,
+        "brightness": 0.0,
+        "contrast": 0.0,
+        "rate": 1e-3,
+        "balance": "none",
+    }
     recipe = read_recipe(given.recipe, fields | rest)
     preparation = Preparation(
         size=size, channels=channels, fit="pad", mean=(0.5,) * channels, std=(0.3,) * channels
