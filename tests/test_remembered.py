@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -13,14 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-import eyespot as package
 import eyespot.reports.remembered as remembered
 from conftest import Answer, write_pictures
 from eyespot.data.checkup import Checked
 from eyespot.data.footprint import footprint
 from eyespot.data.quarantine import Row, write_quarantine
 from eyespot.files import write_issues
-from made_pictures import DATA
 
 AGAIN = "unchanged since the last check, which is told again\n"
 
@@ -227,33 +223,3 @@ class TestFootprint:
         (tmp_path / "ring").symlink_to(tmp_path, target_is_directory=True)
 
         assert footprint([tmp_path]) == footprint([tmp_path])
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="cannot be held to one core")
-@pytest.mark.parametrize("name", ["cats-dogs", "mnist"])
-def test_on_one_core_a_second_check_is_twenty_times_as_fast_from_start_to_end(name, tmp_path):
-    if not (DATA / name).is_dir():
-        pytest.skip(f"shared/data/{name} is absent")
-    source = str(DATA / name) if name == "cats-dogs" else name
-    environment = {
-        "PYTHONPATH": str(Path(package.__file__).parents[1]),
-        "EYESPOT_CACHE": str(tmp_path / "cache"),
-        "EYESPOT_DATA": str(DATA),
-    }
-    seconds = []
-    for number in range(4):
-        command = [sys.executable, "-m", "eyespot", "check", source, f"--out={tmp_path / name}"]
-        started = time.perf_counter()
-        subprocess.run(
-            command,
-            cwd=tmp_path,
-            env=os.environ | environment,
-            check=True,
-            capture_output=True,
-            preexec_fn=lambda: os.sched_setaffinity(0, {max(os.sched_getaffinity(0))}),
-        )
-        seconds.append(time.perf_counter() - started)
-        (tmp_path / name).rename(tmp_path / f"{name}-{number}")
-
-    assert seconds[0] > 20 * min(seconds[1:])
