@@ -554,15 +554,15 @@ def poisoned(monkeypatch):
     """The net's weights are not numbers after these steps, as often as they are made."""
 
     def arrange(*steps):
-        real = loop._step
+        real = loop.take_step
 
-        def step(state, *args):
-            finite = real(state, *args)
+        def step(state, *args, **more):
+            finite = real(state, *args, **more)
             if finite and state.step in steps:
                 next(state.net.parameters()).data.fill_(math.nan)
             return finite
 
-        monkeypatch.setattr(loop, "_step", step)
+        monkeypatch.setattr(loop, "take_step", step)
 
     return arrange
 
@@ -598,16 +598,16 @@ def test_a_weight_that_is_not_finite_is_never_saved(
 
 
 def test_half_the_rate_is_said(every_step, monkeypatch, tmp_path, pictures):
-    real, left = loop._step, [5, 5]
+    real, left = loop.take_step, [5, 5]
 
-    def step(state, *args):
-        finite = real(state, *args)
+    def step(state, *args, **more):
+        finite = real(state, *args, **more)
         if finite and state.step in left:
             left.remove(state.step)
             next(state.net.parameters()).data.fill_(math.nan)
         return finite
 
-    monkeypatch.setattr(loop, "_step", step)
+    monkeypatch.setattr(loop, "take_step", step)
     listener = Stop()
 
     train(pictures, settings=LONGER, out=tmp_path / "run", progress=listener)

@@ -38,16 +38,26 @@ def move(x_BCHW: Tensor, recipe: Recipe, *, generator: torch.Generator) -> Tenso
     mirror = torch.ones(num)
     if recipe.flip:
         mirror = torch.where(torch.rand(num, generator=generator) < 0.5, -1.0, 1.0)
-    theta_B23 = torch.zeros(num, 2, 3)
-    theta_B23[:, 0, 0] = angle.cos() * scale * mirror
-    theta_B23[:, 0, 1] = -angle.sin() * scale
-    theta_B23[:, 1, 0] = angle.sin() * scale * mirror
-    theta_B23[:, 1, 1] = angle.cos() * scale
-    # affine_grid measures in half sides, the recipe in sides.
-    theta_B23[:, 0, 2] = uniform(2 * recipe.shift)
-    theta_B23[:, 1, 2] = uniform(2 * recipe.shift)
-    grid = F.affine_grid(theta_B23.to(x_BCHW.device), list(x_BCHW.shape), align_corners=False)
+    across, down = angle.cos() * scale, angle.sin() * scale
+    # The grid measures in half sides, the recipe in sides.
+    right, below = uniform(2 * recipe.shift), uniform(2 * recipe.shift)
+    height, width = x_BCHW.shape[2:]
+    xs_W, ys_H = _middles(width), _middles(height)
+    grid_BHW2 = torch.empty(num, height, width, 2)
+    for axis, (by_x, by_y, moved) in enumerate(
+        ((across * mirror, -down, right), (down * mirror, across, below))
+    ):
+        along_BW = by_x[:, None] * xs_W + moved[:, None]
+        upright_BH = by_y[:, None] * ys_H
+        # By broadcasting: affine_grid's batched product takes three times as long.
+        torch.add(along_BW[:, None, :], upright_BH[:, :, None], out=grid_BHW2[..., axis])
+    grid = grid_BHW2.to(x_BCHW.device)
     return F.grid_sample(x_BCHW, grid, padding_mode="border", align_corners=False)
+
+
+def _middles(num: int) -> Tensor:
+    """Of the pixels of a side, from -1 to 1."""
+    return (torch.arange(num) * 2 + 1) / num - 1
 
 
 def relight(

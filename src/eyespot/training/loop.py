@@ -8,18 +8,17 @@ import time
 from collections.abc import Callable, Iterator
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn import functional as F
 
 from eyespot.errors import EyespotError
-from eyespot.training.augmentation import augment
 from eyespot.training.balancing import class_weights, epoch_order
-from eyespot.training.mixing import mixed
-from eyespot.training.randomness import seeded, stream
 from eyespot.training.recipe import Recipe
 from eyespot.training.samples import Samples
 from eyespot.training.schedules import rate_share, should_stop
+from eyespot.training.shards import Shards, num_shards
 from eyespot.training.state import State
+from eyespot.training.step import take_step
 from eyespot.training.world import World
 from eyespot.values import Epoch
 
@@ -76,6 +75,7 @@ def fit(
     """
     batches = num_batches(recipe, len(train))
     weights_K = class_weights(train.labels, recipe)
+    shards = Shards(state.net, num_shards(state.net, recipe, world))
     while not finished(state, recipe, len(train)):
         started = time.perf_counter()
         epoch = len(state.history) + 1
@@ -85,9 +85,11 @@ def fit(
             state.begin_epoch()
         order = torch.tensor_split(epoch_order(train.labels, recipe, epoch), batches)
         finite = True
-        state.net.train()
         for indices in order[state.step - first : last - first]:
-            finite = _step(state, train, indices, recipe, world, weights_K)
+            rate = _rate(state, recipe, len(train))
+            finite = take_step(
+                state, shards, train, indices, recipe, world, rate=rate, weights_K=weights_K
+            )
             if not finite:
                 break
             started = _counted(state, started)
@@ -137,55 +139,6 @@ def _go_back(state: State, recipe: Recipe, epoch: int) -> None:
     state.go_back()
 
 
-def _step(
-    state: State,
-    train: Samples,
-    indices: Tensor,
-    recipe: Recipe,
-    world: World,
-    weights_K: Tensor | None,
-) -> bool:
-    """One step on these images, counted in the state; False, and none made, if its loss is not
-    finite.
-
-    The loss is told without label smoothing, weights and mixing, so that it compares to the
-    validation part's.
-    """
-    net, optimizer, step = state.net, state.optimizer, state.step
-    views = stream(recipe.seed, "views", step)
-    x_BCHW = augment(train.batch(indices), recipe, generator=views)
-    labels_B = train.labels[indices.to(train.labels.device)]
-    targets = labels_B
-    if recipe.mixup or recipe.cutmix:
-        targets = F.one_hot(labels_B, state.num_classes).float()
-        x_BCHW, targets = mixed(x_BCHW, targets, recipe, generator=views)
-    x_BCHW = x_BCHW.contiguous(memory_format=torch.channels_last)
-    with seeded(recipe.seed, "dropout", step), _precision(world):
-        logits_BK = net(x_BCHW).float()
-    told = F.cross_entropy(logits_BK.detach(), labels_B).item()
-    if not math.isfinite(told):
-        return False
-    smoothing = recipe.label_smoothing
-    if weights_K is None:
-        loss = F.cross_entropy(logits_BK, targets, label_smoothing=smoothing)
-    else:  # torch's own weights would divide by their sum in the batch, and weigh the smoothing
-        losses_B = F.cross_entropy(logits_BK, targets, label_smoothing=smoothing, reduction="none")
-        loss = (losses_B * weights_K[labels_B]).mean()
-    rate = _rate(state, recipe, len(train))
-    for group in optimizer.param_groups:
-        group["lr"] = rate
-    optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
-    optimizer.step()
-    if state.average:
-        state.average.update(net, step)
-    state.step += 1
-    state.loss_sum += told * len(indices)
-    state.num_right += int((logits_BK.argmax(1) == labels_B).sum())
-    state.num_seen += len(indices)
-    return True
-
-
 def _rate(state: State, recipe: Recipe, num_train: int) -> float:
     """Of the next step."""
     assert recipe.rate, "the recipe is not fitted"
@@ -208,7 +161,7 @@ def measure(
     # 0.3 GB of 128 x 128 pixels; four times as many at once took 1 GB and were no faster.
     num = max(1, min(512, 2**21 // part.side**2))
     for indices in torch.split(torch.arange(len(part)), num):
-        with _precision(world):
+        with world.autocast():
             logits_BK = net(part.batch(indices)).float()
         labels_B = part.labels[indices]
         loss += F.cross_entropy(logits_BK, labels_B, reduction="sum").item()
@@ -216,7 +169,3 @@ def measure(
         if pause():
             return None
     return loss / len(part), right / len(part)
-
-
-def _precision(world: World) -> torch.autocast:
-    return torch.autocast(world.device.type, world.dtype, enabled=world.dtype is not torch.float32)

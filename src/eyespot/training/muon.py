@@ -6,10 +6,13 @@ Source: Jordan et al. 2024, kellerjordan.github.io/posts/muon; the length of a s
 
 import math
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from eyespot.training.workers import together
 
 BETAS = (0.9, 0.999)  # of AdamW
 EPSILON = 1e-8
@@ -49,12 +52,29 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         """One step along the gradients that are there; it looks at one gradient, so no closure."""
-        for group, move in zip(self.param_groups, (_orthogonal_step, _adamw_step), strict=True):
-            for weight in group["params"]:
-                if weight.grad is not None:
-                    move(weight, weight.grad, self.state[weight], group)
+        hidden, others = self.param_groups
+        steps = [
+            partial(_orthogonal_step, weight, weight.grad, self.state[weight], hidden)
+            for weight in sorted(hidden["params"], key=_work, reverse=True)
+            if weight.grad is not None
+        ]
+        if any(weight.is_cuda for weight in hidden["params"]):
+            for step in steps:
+                step()
+        else:
+            together(steps)
+        for weight in others["params"]:
+            if weight.grad is not None:
+                _adamw_step(weight, weight.grad, self.state[weight], others)
 
 
+def _work(weight: Tensor) -> int:
+    """Of making its step orthogonal; the long ones begin, so that no worker ends alone."""
+    rows, columns = len(weight), weight[0].numel()
+    return rows * columns * min(rows, columns)
+
+
+@torch.no_grad()
 def _orthogonal_step(
     weight: Tensor, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]
 ) -> None:

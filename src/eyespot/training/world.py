@@ -18,6 +18,11 @@ class World:
     def precision(self) -> str:
         return str(self.dtype).removeprefix("torch.")
 
+    def autocast(self) -> torch.autocast:
+        """Inside it, products are made in this precision."""
+        lower = self.dtype is not torch.float32
+        return torch.autocast(self.device.type, self.dtype, enabled=lower)
+
 
 def find_world() -> World:
     """The best of this machine: a CUDA device if there is one, else all the cores we may use."""
