@@ -35,7 +35,7 @@ EQUAL = (
 # call, from 1, of what changes a file system.
 FORKER = """
 import json, os, signal, sys, time
-import sklearn.datasets, torch
+import sklearn.datasets, torch, torch._dynamo
 import eyespot.line.learning as learning, eyespot.line.training as training
 import eyespot.models.torch_model, eyespot.training.checkpoint, eyespot.training.loop
 import eyespot.training.origin, eyespot.training.state
@@ -182,11 +182,10 @@ def test_a_signal_ends_a_process_whose_run_goes_on(
     process = trainer.start("train", pictures, *LONG, "--out", run, eager=True)
     wait_for(run / "resume.pt", process)
     os.kill(process, number)
-    asked = time.monotonic()
     ended, talk = trainer.end()
 
-    assert time.monotonic() - asked < 10
     assert ended == code, talk
+    assert "epoch 60/60" not in talk
     assert talk.splitlines()[-1].endswith(f"; go on with: eyespot train --resume {run}")
     code, talk = trainer.run("train", "--resume", run)
     assert code == 0, talk

@@ -251,7 +251,7 @@ class TestVerb:
 
         value = json.loads(answer.out)
         seconds = value.pop("seconds")
-        assert 0 < seconds < 60
+        assert seconds > 0
         assert value == {
             "data": "pets",
             "form": "a folder per class",

@@ -666,19 +666,17 @@ def test_another_fold_in_split_csv_is_refused(crossed, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="no such signal here")
-@pytest.mark.skipif(
-    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) > 1,
-    reason="equal to the bit only with one number of threads; run it on one core: taskset -c 0",
-)
 @pytest.mark.parametrize("epoch", [3, 4])
-def test_a_kill_in_the_second_fold_costs_no_bit_and_no_fold(epoch, crossed, tmp_path):
+def test_a_kill_in_the_second_fold_costs_no_bit_and_no_fold(epoch, crossed, tmp_path, no_report):
+    """The undisturbed run, the killed process and what goes on have one thread each."""
     data, run, _, _ = crossed
     path = tmp_path / "run"
     code = (
         "import os, signal, sys\n"
         "import torch\n"
-        "from eyespot.line import Silence, learning, train\n"
+        "from eyespot.line import Silence, learning, train, training\n"
         "os.sched_getaffinity = lambda _: {0}\n"
+        "training.report = lambda run: run.report.write_text('a page')\n"
         "learning._LEAST_SECONDS, learning._MOST_SHARE = 0, float('inf')\n"
         "class Killer(Silence):\n"
         "    num = 0\n"
@@ -688,7 +686,8 @@ def test_a_kill_in_the_second_fold_costs_no_bit_and_no_fold(epoch, crossed, tmp_
         f"train({str(data)!r}, settings={THREE!r}, ensemble=True, out={str(path)!r}, "
         "progress=Killer())\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(library.__file__).parents[1])}
+    package = str(Path(library.__file__).parents[1])
+    environment = {**os.environ, "PYTHONPATH": package, "OMP_NUM_THREADS": "1"}
     done = subprocess.run([sys.executable, "-c", code], env=environment, check=False)
     listener = Listener()
 
@@ -701,12 +700,8 @@ def test_a_kill_in_the_second_fold_costs_no_bit_and_no_fold(epoch, crossed, tmp_
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
-@pytest.mark.skipif(
-    not hasattr(os, "sched_getaffinity") or len(os.sched_getaffinity(0)) > 1,
-    reason="equal to the bit only with one number of threads; run it on one core: taskset -c 0",
-)
 def test_a_kill_at_any_moment_costs_no_bit(tmp_path):
-    """At every fifteenth call that changes a file system, of a run of two folds."""
+    """At every fifteenth call that changes a file system, of a run of two folds on one core."""
     from test_chaos import Trainer, options
 
     data, trainer = write_pictures(tmp_path / "halves", num=12), Trainer(tmp_path)

@@ -1,7 +1,8 @@
 """Recipes: what they refuse, and that a recipe.toml repeats its run."""
 
+import re
 import tomllib
-from typing import Any, get_args
+from typing import Any, Literal, get_args, get_origin
 
 import pytest
 from hypothesis import given, settings
@@ -169,8 +170,13 @@ def test_a_default_and_the_same_value_given_make_one_digest() -> None:
          "got \"rmspop\"; did you mean 'rmsprop'?"),
         ({"schedule": "one_cycle"}, 'schedule wants "one-cycle", "cosine", "linear", "step", '
          '"plateau" or "constant", got "one_cycle"; did you mean \'one-cycle\'?'),
-        ({"test_views": "shift"}, 'test_views wants "one", "shifts", "mirrors" or "all", '
+        ({"depth": 3}, "depth wants 1 or 2, got 3"),
+        ({"depth": True}, "depth wants 1 or 2, got true"),
+        ({"depth": 2.0}, "depth wants 1 or 2, got 2.0"),
+        ({"test_views": "shift"}, 'test_views wants "one", "shifts", "mirrors", "all" or "auto", '
          "got \"shift\"; did you mean 'shifts'?"),
+        ({"test_views": "atuo"}, 'test_views wants "one", "shifts", "mirrors", "all" or "auto", '
+         "got \"atuo\"; did you mean 'auto'?"),
         ({"scale": 1}, 'scale wants "standard" or "unit", got 1'),
         ({"momentum": 1}, "momentum wants less than 1.0, got 1"),
         ({"warm_up": -0.1}, "warm_up wants at least 0.0, got -0.1"),
@@ -193,6 +199,28 @@ def test_a_field_that_does_not_do_is_named_with_what_it_wants(
     fields: dict[str, Any], sentence: str
 ) -> None:
     assert sentence_of(**fields) == sentence
+
+
+def words_of(annotation: Any) -> set[str]:
+    """Of all the Literals in a type, however they are joined."""
+    if get_origin(annotation) is Literal:
+        return {word for word in get_args(annotation) if isinstance(word, str)}
+    return {word for part in get_args(annotation) for word in words_of(part)}
+
+
+OF_WORDS = {
+    name: words
+    for name, field in Recipe.model_fields.items()
+    if name != "layers" and (words := words_of(field.annotation))
+}
+
+
+@pytest.mark.parametrize("name", OF_WORDS)
+def test_a_field_of_words_names_every_one_of_them(name: str) -> None:
+    told = sentence_of(**{name: "\N{BULLET}"})
+
+    assert set(re.findall(r'"([\w-]+)"', told)) == OF_WORDS[name]
+    assert {"test_views", "kind", "balance"} <= OF_WORDS.keys()
 
 
 CONV: Fields = {"type": "conv", "filters": 4}

@@ -7,14 +7,13 @@ import pytest
 from PIL import Image, ImageFilter
 
 import eyespot.data.inspection
-from eyespot.data import read
 from eyespot.data.inventory import MAGIC, read_inventory
 from eyespot.data.loading import load_digests
 from eyespot.data.measurement import fingerprints, measure
 from eyespot.data.scanning import scan_images
 from eyespot.images.decode import open_image
 from eyespot.values import Dataset
-from made_pictures import DATA, copied, dataset, photo
+from made_pictures import copied, dataset, photo
 
 OLD = time.time() - 3600
 
@@ -296,15 +295,3 @@ def test_names_that_are_no_utf_8_are_remembered_too(tmp_path, opened):
 
     assert scan(dataset([path]), tmp_path / "cache") == first
     assert opened == []
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(not (DATA / "cats-dogs").is_dir(), reason="shared/data/cats-dogs is absent")
-def test_a_second_look_is_twenty_times_as_fast(tmp_path):
-    data, seconds = read(DATA / "cats-dogs"), []
-    for _ in range(2):
-        started = time.perf_counter()
-        scan_images(data, cache=tmp_path)
-        seconds.append(time.perf_counter() - started)
-
-    assert seconds[0] > 20 * seconds[1]

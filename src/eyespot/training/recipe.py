@@ -111,7 +111,7 @@ class Recipe(BaseModel):
     # "auto" is "all" where the training mirrors, else "shifts".
     label_smoothing: float = Field(0.1, ge=0, lt=1)
     ema: float = Field(0, ge=0, lt=1)
-    test_views: Views | Literal["auto"] = "one"
+    test_views: Literal[Views, "auto"] = "one"
 
     # Classes of unequal size: "weights" counts the images of small classes more, "sampling" shows
     # them more often; "auto" does so above 3 : 1.
@@ -138,8 +138,10 @@ class Recipe(BaseModel):
     @classmethod
     def _checked(cls, fields: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         # True equals 1 and 3.0 equals 3, so that a Literal of numbers lets them pass.
-        if isinstance(fields, Mapping) and type(fields.get("channels", 1)) not in (int, type(None)):
-            raise UsageError(f"channels wants 1 or 3, got {quoted(fields['channels'])}")
+        for name, wanted in (("channels", "1 or 3"), ("depth", "1 or 2")):
+            value = fields.get(name) if isinstance(fields, Mapping) else None
+            if type(value) not in (int, type(None)):
+                raise UsageError(f"{name} wants {wanted}, got {quoted(value)}")
         if isinstance(fields, Mapping) and fields.get("layers") and "net" not in fields:
             fields = {**fields, "net": "layers"}
         try:
