@@ -6,14 +6,18 @@ import sys
 import time
 from functools import partial
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from eyespot.nets.build import build_net, fitted_net
+from eyespot.training.loop import fit
 from eyespot.training.recipe import Recipe
+from eyespot.training.samples import Samples
 from eyespot.training.shards import Shards, num_shards
+from eyespot.training.state import State
 from eyespot.training.workers import together
 from eyespot.training.world import World
 from eyespot.values import Preparation
@@ -94,14 +98,50 @@ def test_the_nets_share_weights_and_the_first_has_the_mean_of_the_statistics() -
 
 
 @pytest.mark.parametrize(
-    ("dropout", "batch", "device", "num"),
-    [(0.0, 128, "cpu", 2), (0.5, 128, "cpu", 1), (0.0, 63, "cpu", 1), (0.0, 128, "cuda", 1)],
+    ("dropout", "batch", "size", "device", "num"),
+    [
+        (0.0, 64, 32, "cpu", 2),
+        (0.5, 64, 32, "cpu", 1),
+        (0.0, 63, 32, "cpu", 1),
+        (0.0, 64, 8, "cpu", 1),
+        (0.0, 16, 96, "cpu", 1),
+        (0.0, 64, 32, "cuda", 1),
+    ],
 )
 def test_large_batches_are_halved_on_a_processor(
-    dropout: float, batch: int, device: str, num: int
+    dropout: float, batch: int, size: int, device: str, num: int
 ) -> None:
     world = World(torch.device(device), torch.float32, 2)
-    assert num_shards(some_net(dropout), Recipe(batch=batch), world) == num
+    assert num_shards(some_net(dropout), Recipe(batch=batch, size=size), world) == num
+
+
+def test_a_training_in_halves_that_is_paused_goes_on_to_the_same_bits() -> None:
+    recipe = Recipe(
+        batch=64, epochs=2, size=32, optimizer="muon", rate=0.01, balance="none", flip=False
+    )
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (192, 32, 32, 1), np.uint8)
+    train = Samples.of(images, np.arange(192) % 3, CPU)
+    none = Samples.of(images[:0], np.arange(0), CPU)
+    spec = fitted_net("convnet", width=4, size=32)
+
+    def trained(stops: int) -> State:
+        state = State.of(build_net(spec, PREPARATION, 3), recipe, CPU, num_classes=3)
+        torch.manual_seed(0)
+        for weight in state.net.parameters():
+            torch.nn.init.normal_(weight, std=0.1)
+        for _ in range(stops):
+            assert not list(fit(state, train, none, recipe, CPU, pause=lambda: True))
+        list(fit(state, train, none, recipe, CPU))
+        return state
+
+    assert num_shards(trained(0).net, recipe, CPU) == 2
+    whole, paused = trained(0), trained(2)
+    assert whole.step == paused.step == 6
+    for one, other in zip(
+        whole.net.state_dict().values(), paused.net.state_dict().values(), strict=True
+    ):
+        assert torch.equal(one, other)
 
 
 TRAIN = """
@@ -109,13 +149,15 @@ import hashlib, sys, numpy as np, torch
 torch.set_num_threads(int(sys.argv[1]))
 from eyespot.nets.build import build_net, fitted_net
 from eyespot.training.loop import fit
+from eyespot.training.loop import fit
 from eyespot.training.recipe import Recipe
+from eyespot.training.samples import Samples
 from eyespot.training.samples import Samples
 from eyespot.training.state import State
 from eyespot.training.world import World
 from eyespot.values import Preparation
 world = World(torch.device("cpu"), getattr(torch, sys.argv[3]), int(sys.argv[1]))
-recipe = Recipe(batch=64, epochs=2, size=24, optimizer=sys.argv[2], rate=0.01, balance="none",
+recipe = Recipe(batch=128, epochs=2, size=24, optimizer=sys.argv[2], rate=0.01, balance="none",
                 flip=False, brightness=0.1, contrast=0.1, seed=3)
 random = np.random.default_rng(0)
 images = random.integers(0, 256, (256, 24, 24, 1), np.uint8)

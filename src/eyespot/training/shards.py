@@ -12,7 +12,10 @@ from torch import Tensor, nn
 from eyespot.training.recipe import Recipe
 from eyespot.training.world import World
 
-SMALLEST = 32  # images of which a batch normalisation can still tell mean and spread
+# Pixels of a batch, below which halves save nothing: digits, 64 of 8 x 8 at a time, took 9 seconds
+# either way.
+LEAST_PIXELS = 2**16
+LEAST_IMAGES = 32  # halves of fewer tell a batch normalisation little about mean and spread
 
 
 def num_shards(net: nn.Module, recipe: Recipe, world: World) -> int:
@@ -21,10 +24,10 @@ def num_shards(net: nn.Module, recipe: Recipe, world: World) -> int:
     One for small batches, and for a net with dropout, which draws from the one generator of the
     whole process.
     """
-    assert recipe.batch, "the recipe is not fitted"
+    assert recipe.batch and recipe.size, "the recipe is not fitted"
     draws = any(isinstance(layer, nn.Dropout) for layer in net.modules())
-    whole = draws or world.device.type != "cpu" or recipe.batch < 2 * SMALLEST
-    return 1 if whole else 2
+    small = recipe.batch < LEAST_IMAGES or recipe.batch * recipe.size**2 < LEAST_PIXELS
+    return 1 if draws or small or world.device.type != "cpu" else 2
 
 
 class Shards:
