@@ -109,7 +109,7 @@ class TestTrain:
         assert listener.said == [
             "arrays: arrays in memory, 40 grey images of 2 classes",
             "split: 28 train, 4 valid, 8 test (stratified); "
-            "characters, grey 12x12, 2 epochs in batches of 16",
+            "characters, grey 12x12, turned, shifted, zoomed, 2 epochs in batches of 16 (2 steps)",
         ]
         assert listener.images[-1] == (40, 40)
         assert listener.epochs == [(1, 2), (2, 2)]

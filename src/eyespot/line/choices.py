@@ -4,17 +4,30 @@ from collections.abc import Iterator, Sequence
 
 from eyespot.errors import count
 from eyespot.training.fitting import MOST_IMBALANCE, imbalance
+from eyespot.training.loop import num_steps
 from eyespot.training.recipe import Recipe
 
+# How the training varies its images <- the fields of the recipe that say how much.
+_VARIED = {
+    "turned": ("rotate",),
+    "shifted": ("shift",),
+    "zoomed": ("zoom",),
+    "mirrored": ("flip",),
+    "relit": ("brightness", "contrast"),
+    "erased in part": ("erase",),
+    "mixed": ("mixup", "cutmix"),
+}
 
-def choice(recipe: Recipe) -> str:
+
+def choice(recipe: Recipe, num_train: int) -> str:
     """What was chosen to fit the images, in one line."""
     kind = "characters" if recipe.kind == "ink" else "photos"
     colour = "grey" if recipe.channels == 1 else "colour"
-    flips = ", mirrored" if recipe.flip else ""
+    looks = [word for word, fields in _VARIED.items() if any(getattr(recipe, f) for f in fields)]
     return (
-        f"{kind}, {colour} {recipe.size}x{recipe.size}{flips}, "
-        f"{count(recipe.epochs or 0, 'epoch')} in batches of {recipe.batch}"
+        f"{kind}, {colour} {recipe.size}x{recipe.size}, {', '.join(looks) or 'not varied'}, "
+        f"{count(recipe.epochs or 0, 'epoch')} in batches of {recipe.batch} "
+        f"({count(num_steps(recipe, num_train), 'step')})"
     )
 
 

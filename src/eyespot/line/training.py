@@ -160,7 +160,9 @@ def _train_in(
     if request.minutes is not None and request.fitted is None:
         seconds = 60 * request.minutes - (time.perf_counter() - started)
         recipe = _within(seconds / (recipe.folds or 1), recipe, trained_on, first)
-    tell.say(f"split: {made.folds.how if made else parts.how}; {choice(recipe)}")
+    tell.say(
+        f"split: {made.folds.how if made else parts.how}; {choice(recipe, sum(counts['train']))}"
+    )
     faint = faint_images(loaded.dataset, loaded.images)
     found = made.issues if made else parts.issues
     issues = (*dataset.issues, *loaded.issues, *faint, *found)
