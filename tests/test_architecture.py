@@ -129,6 +129,24 @@ def test_help_imports_nothing_heavy(verb):
     assert done.stderr == ""
 
 
+def test_training_without_torch_says_what_to_install(tmp_path):
+    code = (
+        "import importlib.util, sys\n"
+        "real = importlib.util.find_spec\n"
+        "importlib.util.find_spec = lambda name: None if name == 'torch' else real(name)\n"
+        "sys.modules['torch'] = None\n"
+        "sys.argv = ['eyespot', 'train', 'digits']\n"
+        "from eyespot.cli import main; main()"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+
+    assert done.stderr.endswith("install it with: pip install 'eyespot[train]'\n")
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_importing_eyespot_imports_nothing_else():
     code = "import sys, eyespot; print([n for n in sys.modules if n.startswith('eyespot.')])"
 

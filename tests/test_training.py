@@ -17,7 +17,8 @@ from torch.nn import functional as F
 from eyespot.errors import EyespotError
 from eyespot.nets.build import build_net, fitted_net
 from eyespot.training.augmentation import augment, move, relight
-from eyespot.training.loop import fit, measure, num_batches, num_epochs, num_steps
+from eyespot.training.length import num_batches, num_epochs, num_steps
+from eyespot.training.loop import fit, measure
 from eyespot.training.randomness import seeded, stream
 from eyespot.training.recipe import Recipe
 from eyespot.training.samples import Samples

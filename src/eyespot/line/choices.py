@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from eyespot.errors import count
 from eyespot.training.fitting import MOST_IMBALANCE, imbalance
-from eyespot.training.loop import num_steps
+from eyespot.training.length import num_steps
 from eyespot.training.recipe import Recipe
 
 # How the training varies its images <- the fields of the recipe that say how much.

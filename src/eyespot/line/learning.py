@@ -14,6 +14,7 @@ from eyespot.line.patience import patient
 from eyespot.line.progress import Progress
 from eyespot.models.file import ModelCard, write_model
 from eyespot.training.history import write_history
+from eyespot.training.length import num_epochs
 from eyespot.training.recipe import Recipe
 from eyespot.values import Epoch
 
@@ -108,7 +109,7 @@ def learn(
     After an interruption the same call goes on from the last checkpoint of the run, to the very
     same bits. Ctrl-C and SIGTERM wait until the step is done and saved.
     """
-    from eyespot.training.loop import finished, fit, num_epochs
+    from eyespot.training.loop import finished, fit
     from eyespot.training.state import State
     from eyespot.training.world import find_world
 

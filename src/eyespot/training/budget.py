@@ -7,7 +7,8 @@ from statistics import median
 
 from torch import nn
 
-from eyespot.training.loop import fit, measure, num_batches
+from eyespot.training.length import num_batches
+from eyespot.training.loop import fit, measure
 from eyespot.training.recipe import Recipe
 from eyespot.training.samples import Samples
 from eyespot.training.state import State

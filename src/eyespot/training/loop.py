@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from eyespot.errors import EyespotError
 from eyespot.training.balancing import class_weights, epoch_order
+from eyespot.training.length import num_batches, num_epochs, num_steps
 from eyespot.training.recipe import Recipe
 from eyespot.training.samples import Samples
 from eyespot.training.schedules import rate_share, should_stop
@@ -23,28 +24,6 @@ from eyespot.training.world import World
 from eyespot.values import Epoch
 
 MOST_HALVINGS = 3  # of the rate, when numbers stop being finite
-
-
-def num_batches(recipe: Recipe, num_train: int) -> int:
-    """Steps of an epoch. A batch is never smaller than wanted, unless the part is.
-
-    Batch normalisation cannot learn from one image.
-    """
-    assert recipe.batch, "the recipe is not fitted"
-    return max(1, num_train // recipe.batch)
-
-
-def num_steps(recipe: Recipe, num_train: int) -> int:
-    """Steps of the whole training."""
-    if recipe.steps:
-        return recipe.steps
-    assert recipe.epochs, "the recipe is not fitted"
-    return recipe.epochs * num_batches(recipe, num_train)
-
-
-def num_epochs(recipe: Recipe, num_train: int) -> int:
-    """Epochs of the whole training; the last may be cut short."""
-    return -(-num_steps(recipe, num_train) // num_batches(recipe, num_train))
 
 
 def finished(state: State, recipe: Recipe, num_train: int) -> bool:
