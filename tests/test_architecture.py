@@ -135,13 +135,11 @@ def test_training_without_torch_says_what_to_install(tmp_path):
         "real = importlib.util.find_spec\n"
         "importlib.util.find_spec = lambda name: None if name == 'torch' else real(name)\n"
         "sys.modules['torch'] = None\n"
-        "sys.argv = ['eyespot', 'train', 'digits']\n"
+        f"sys.argv = ['eyespot', 'train', 'digits', '--out', {str(tmp_path / 'run')!r}]\n"
         "from eyespot.cli import main; main()"
     )
 
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
 
     assert done.stderr.endswith("install it with: pip install 'eyespot[train]'\n")
     assert len(done.stderr.splitlines()) == 1
