@@ -70,8 +70,7 @@ def main() -> None:
                     out=folder,
                 )
             assert trained.evaluation
-            recalls = [score.recall for score in trained.evaluation.per_class if score.support]
-            found.append(statistics.mean(recalls))
+            found.append(trained.evaluation.balanced_accuracy.value)
             print(f"seed {seed}  {balance:<8}  {found[-1]:.4f}", flush=True)
     for balance, found in scores.items():
         spread = statistics.stdev(found) if len(found) > 1 else 0.0

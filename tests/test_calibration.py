@@ -1,10 +1,18 @@
 """Temperatures: found again where they are known, and careful where little is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import log_loss
 
-from eyespot.evaluation.calibration import fit_temperature, tempered
+from eyespot.evaluation import wilson
+from eyespot.evaluation.calibration import (
+    calibration_error,
+    fit_temperature,
+    reliability,
+    tempered,
+)
 from eyespot.values import Array, Predictions
 
 
@@ -116,3 +124,41 @@ def test_tempering_keeps_the_order_of_the_classes() -> None:
 
     for temperature in (0.05, 0.5, 20):
         assert (tempered(probs, temperature).argmax(axis=1) == probs.argmax(axis=1)).all()
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+def test_the_calibration_error_is_that_of_a_slow_loop_over_the_bins(temperature: float) -> None:
+    given = simulated(temperature, num=700, num_classes=4)
+    sure, right = given.probs.max(axis=1).astype(float), given.predicted == given.labels
+
+    error, bins = 0.0, reliability(given)
+    for place in range(15):
+        inside = [(p, r) for p, r in zip(sure, right, strict=True) if place < 15 * p <= place + 1]
+        assert bins[place].num == len(inside)
+        if inside:
+            confidence, accuracy = (float(np.mean(column)) for column in zip(*inside, strict=True))
+            error += len(inside) / 700 * abs(accuracy - confidence)
+            assert bins[place].confidence == pytest.approx(confidence)
+            num_right = sum(bool(r) for _, r in inside)
+            assert bins[place].accuracy == wilson(num_right, len(inside))
+        else:
+            assert bins[place].accuracy is None
+            assert bins[place].confidence == pytest.approx((place + 0.5) / 15)
+
+    assert calibration_error(given).value == pytest.approx(error, abs=1e-12)
+
+
+def test_a_temperature_found_on_one_part_mends_the_calibration_of_another() -> None:
+    part, fresh = (simulated(3.0, num=4000, num_classes=10, seed=seed) for seed in (0, 1))
+    mended = replace(fresh, probs=tempered(fresh.probs, fit_temperature(part)))
+
+    assert calibration_error(fresh).low > 0.1
+    assert calibration_error(mended).high < 0.04
+
+
+def test_few_images_do_not_prove_that_a_sure_model_is_right() -> None:
+    few = calibration_error(predictions(np.tile([[99.0, 0.0]], (5, 1)), np.zeros(5)))
+    many = calibration_error(predictions(np.tile([[99.0, 0.0]], (50_000, 1)), np.zeros(50_000)))
+
+    assert (few.value, few.low) == (many.value, many.low) == (0.0, 0.0)
+    assert few.high > 0.3 > 0.001 > many.high > 0

@@ -1,7 +1,9 @@
-"""Metrics against scikit-learn, and intervals against what they promise."""
+"""Metrics against scikit-learn, and examples."""
 
+import json
 import math
 import warnings
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
@@ -10,9 +12,9 @@ from hypothesis import strategies as st
 from sklearn import metrics as reference
 
 from eyespot.errors import DataError
-from eyespot.evaluation import confusion, examples, judge, mistakes, sample, wilson
+from eyespot.evaluation import confusion, judge, mistakes, normalised, sample, wilson
 from eyespot.evaluation.metrics import PROBABILITY_FLOOR
-from eyespot.values import Array, Predictions
+from eyespot.values import Array, Interval, Predictions, RefusalScore
 
 
 def predictions(labels: list[int] | Array, probs: list[list[float]] | Array) -> Predictions:
@@ -49,20 +51,31 @@ def test_every_number_equals_scikit_learn(given: Predictions) -> None:
     close = {"rel": 0, "abs": 1e-12}
     assert score.accuracy.value == pytest.approx(reference.accuracy_score(labels, said), **close)
     assert np.array_equal(confusion(given), reference.confusion_matrix(labels, said, labels=every))
-    assert [one.precision for one in score.per_class] == pytest.approx(precision, **close)
-    assert [one.recall for one in score.per_class] == pytest.approx(recall, **close)
-    assert [one.f1 for one in score.per_class] == pytest.approx(f1, **close)
+    assert [one.precision.value for one in score.per_class] == pytest.approx(precision, **close)
+    assert [one.recall.value for one in score.per_class] == pytest.approx(recall, **close)
+    assert [one.f1.value for one in score.per_class] == pytest.approx(f1, **close)
     assert [one.support for one in score.per_class] == support.tolist()
-    macro_f1 = reference.f1_score(labels, said, average="macro", zero_division=0)
-    assert score.macro_f1 == pytest.approx(macro_f1, **close)
+    for average, found in (("macro", score.macro), ("weighted", score.weighted)):
+        *expected, _ = reference.precision_recall_fscore_support(
+            labels, said, average=average, zero_division=0
+        )
+        assert [found.precision, found.recall, found.f1] == pytest.approx(expected, **close)
+    assert score.macro_f1.value == pytest.approx(score.macro.f1, **close)
+    with warnings.catch_warnings(action="ignore"):  # of answers that are no image's label
+        balanced = reference.balanced_accuracy_score(labels, said)
+    assert score.balanced_accuracy.value == pytest.approx(balanced, **close)
+    assert [k for k, _ in score.top_k] == [k for k in (2, 3, 5) if k < len(given.classes)]
+    for k, found in score.top_k:
+        expected = reference.top_k_accuracy_score(labels, given.probs, k=k, labels=every)
+        assert found.value == pytest.approx(expected, **close)
     log_loss = reference.log_loss(labels, given.probs, labels=every)
-    assert score.log_loss == pytest.approx(log_loss, **close)
+    assert score.log_loss.value == pytest.approx(log_loss, **close)
 
 
 def test_a_probability_of_zero_costs_a_finite_loss() -> None:
     score = judge(predictions([0, 1], [[0.0, 1.0], [0.0, 1.0]]))
 
-    assert score.log_loss == pytest.approx(-math.log(PROBABILITY_FLOOR) / 2)
+    assert score.log_loss.value == pytest.approx(-math.log(PROBABILITY_FLOOR) / 2)
 
 
 def test_a_ratio_of_nothing_to_nothing_is_zero() -> None:
@@ -71,16 +84,17 @@ def test_a_ratio_of_nothing_to_nothing_is_zero() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         empty = score.per_class[2]
-    assert (empty.precision, empty.recall, empty.f1, empty.support) == (0.0, 0.0, 0.0, 0)
-    assert score.macro_f1 == 1.0
+    nothing = Interval(value=0, low=0, high=1)
+    assert (empty.precision, empty.recall, empty.f1, empty.support) == (*[nothing] * 3, 0)
+    assert score.macro_f1.value == 1.0
 
 
 def test_values_are_plain_python_numbers() -> None:
     score = judge(predictions([0, 1], [[0.9, 0.1], [0.2, 0.8]]))
 
     assert type(score.confusion[0][2]) is int
-    assert type(score.per_class[0].f1) is float
-    assert type(score.macro_f1) is float
+    assert type(score.per_class[0].f1.low) is float
+    assert type(score.macro_f1.value) is float
 
 
 def test_no_predictions_are_refused() -> None:
@@ -97,45 +111,40 @@ def test_a_label_outside_the_classes_is_refused() -> None:
         judge(predictions([0, 2], [[0.5, 0.5], [0.5, 0.5]]))
 
 
-@pytest.mark.parametrize(
-    ("successes", "num", "low", "high"),
-    # Newcombe 1998, Statistics in Medicine 17, table I, method 3.
-    [
-        (81, 263, 0.2553, 0.3662),
-        (15, 148, 0.0624, 0.1605),
-        (0, 20, 0.0, 0.1611),
-        (1, 29, 0.0061, 0.1718),
-    ],
-)
-def test_wilson_equals_published_intervals(
-    successes: int, num: int, low: float, high: float
-) -> None:
-    interval = wilson(successes, num)
+def test_shares_of_each_row_are_normalised_and_an_empty_row_is_zero() -> None:
+    given = predictions([0, 0, 2], [[0.9, 0.1, 0], [0.2, 0.8, 0], [0, 0, 1]])
 
-    assert (round(interval.low, 4), round(interval.high, 4)) == (low, high)
-    assert interval.value == successes / num
+    assert normalised(confusion(given)).tolist() == [[0.5, 0.5, 0], [0, 0, 0], [0, 0, 1]]
 
 
-@given(st.integers(1, 10**9), st.floats(0, 1))
-def test_wilson_holds_the_share_and_stays_a_share(num: int, share: float) -> None:
-    interval = wilson(round(share * num), num)
+def test_what_is_refused_is_counted_and_the_rest_judged_alone() -> None:
+    given = predictions([0, 0, 1, 1], [[0.9, 0.1], [0.2, 0.8], [0.3, 0.7], [0.6, 0.4]])
+    assert judge(given).refusal is None
 
-    assert 0 <= interval.low <= interval.value <= interval.high <= 1
+    some = judge(replace(given, refusal=np.array([0.5, 1.5, 1.0, 1.1], np.float32))).refusal
+    every = judge(replace(given, refusal=np.full(4, 2, np.float32))).refusal
 
-
-def test_wilson_covers_95_in_100_draws_on_average() -> None:
-    random = np.random.default_rng(0)
-    shares = random.uniform(0.02, 0.98, 20_000)
-    intervals = [wilson(int(random.binomial(200, share)), 200) for share in shares]
-
-    inside = [one.low <= share <= one.high for one, share in zip(intervals, shares, strict=True)]
-    assert np.mean(inside) == pytest.approx(0.95, abs=0.01)
+    assert some == RefusalScore(num=4, share=wilson(2, 4), accuracy_of_accepted=wilson(2, 2))
+    assert every == RefusalScore(num=4, share=wilson(4, 4), accuracy_of_accepted=None)
 
 
-@pytest.mark.parametrize(("successes", "num"), [(1, 0), (0, 0), (3, 2), (-1, 2)])
-def test_wilson_refuses_what_is_no_share(successes: int, num: int) -> None:
-    with pytest.raises(DataError, match=f"{successes} of {num} is no share"):
-        wilson(successes, num)
+@given(random_predictions())
+@settings(deadline=None, max_examples=50)
+def test_every_value_lies_within_its_interval_and_in_json(given: Predictions) -> None:
+    score = judge(given)
+
+    def check(value: object) -> None:
+        if isinstance(value, dict):
+            if set(value) == {"value", "low", "high"}:
+                assert value["low"] <= value["value"] <= value["high"]
+                assert 0 <= value["low"]
+            for item in value.values():
+                check(item)
+        elif isinstance(value, list):
+            for item in value:
+                check(item)
+
+    check(json.loads(json.dumps(asdict(score), allow_nan=False)))
 
 
 def test_mistakes_come_worst_first() -> None:
@@ -151,10 +160,3 @@ def test_the_sample_is_blind_to_the_answers_and_always_the_same() -> None:
     assert sample(one).tolist() == sample(other).tolist()
     assert len(set(sample(one).tolist())) == 24
     assert sample(predictions([0], [[1.0, 0.0]])).tolist() == [0]
-
-
-def test_examples_name_each_image_once() -> None:
-    given = predictions(np.ones(30, dtype=int), np.tile([0.9, 0.1], (30, 1)))
-    chosen = examples(given)
-
-    assert len(set(chosen)) == len(chosen) > 24

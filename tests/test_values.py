@@ -109,5 +109,7 @@ def test_a_prediction_in_json_spells_out_its_ranks():
         "name": "a.png",
         "label": "x",
         "probability": 0.9,
+        "unknown": False,
+        "refusal": None,
         "ranked": [{"label": "x", "probability": 0.9}, {"label": "y", "probability": 0.1}],
     }

@@ -183,13 +183,16 @@ class Epoch:
 class Predictions:
     """What a model said about labelled images: the second waist.
 
-    labels: int64 (N,), the truth. probs: float32 (N, K), rows sum to 1.
+    labels: int64 (N,), the truth. probs: float32 (N, K), rows sum to 1. refusal: float32 (N,), how
+    unlike what the model knows each image is; above 1 the answer is "unknown". None for a model
+    that cannot refuse.
     """
 
     names: tuple[str, ...]
     classes: tuple[str, ...]
     labels: Array
     probs: Array
+    refusal: Array | None = None
 
     def __post_init__(self) -> None:
         num, classes = len(self.names), len(self.classes)
@@ -197,6 +200,10 @@ class Predictions:
             raise DataError(
                 f"predictions do not fit together: {num} names, {classes} classes, "
                 f"labels {self.labels.shape}, probabilities {self.probs.shape}"
+            )
+        if self.refusal is not None and self.refusal.shape != (num,):
+            raise DataError(
+                f"predictions do not fit together: {num} names, refusals {self.refusal.shape}"
             )
 
     def __len__(self) -> int:
@@ -223,27 +230,88 @@ class Interval:
 
 @dataclass(frozen=True, kw_only=True)
 class ClassScore:
-    """One class in numbers: precision, recall and F1 in [0, 1]; support is its number of images."""
+    """One class in numbers; support is its number of images.
+
+    A ratio of nothing to nothing, such as the recall of a class without images, is 0 between 0 and
+    1: nothing is known about it.
+    """
 
     name: str
+    precision: Interval
+    recall: Interval
+    f1: Interval
+    support: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Averages:
+    """Precision, recall and F1 of all classes together, each the mean of the classes' own."""
+
     precision: float
     recall: float
     f1: float
-    support: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class BinaryScore:
+    """How well the probability of the positive class puts its images before the others."""
+
+    positive: str
+    roc_auc: Interval
+    average_precision: Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reliability:
+    """The images whose top probability lies in low..high: how sure the model was, and how right.
+
+    confidence: their mean top probability; of a bin without images its middle, and accuracy None.
+    """
+
+    low: float
+    high: float
+    num: int
+    confidence: float
+    accuracy: Interval | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefusalScore:
+    """How many of the images the model calls unknown, and how right it is about the others.
+
+    accuracy_of_accepted: None if all are refused.
+    """
+
+    num: int
+    share: Interval
+    accuracy_of_accepted: Interval | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
     """How good predictions are. confusion: (truth, predicted, count) where the count is not 0.
 
-    Only those cells are kept, because 10,000 classes have 100 million. The macro F1 is over the
-    classes that occur; log_loss is in nats, lower is better.
+    Only those cells are kept, because 10,000 classes have 100 million. balanced_accuracy: the mean
+    recall of the classes that have images. top_k: the share of images whose truth is among the k
+    likeliest classes, for k = 2, 3 and 5 below the number of classes. macro: the plain mean over
+    the classes that occur as truth or answer; weighted: by their number of images. log_loss: in
+    nats, lower is better. calibration_error: between 0 and 1, lower is better. binary: None unless
+    there are two classes, both with images; the second is the positive one. refusal: None where
+    the model cannot refuse.
     """
 
     num: int
     accuracy: Interval
-    macro_f1: float
-    log_loss: float
+    balanced_accuracy: Interval
+    top_k: tuple[tuple[int, Interval], ...]
+    macro: Averages
+    weighted: Averages
+    macro_f1: Interval
+    log_loss: Interval
+    calibration_error: Interval
+    reliability: tuple[Reliability, ...]
+    binary: BinaryScore | None
+    refusal: RefusalScore | None
     per_class: tuple[ClassScore, ...]
     confusion: tuple[tuple[int, int, int], ...]
 
@@ -267,7 +335,8 @@ class Origin:
 
     seconds: the whole command, but for its report; train_seconds: the epochs alone. created: UTC.
     notes: a sentence for each kind of issue. best_epoch: None for a run of folds, each of which has
-    its own.
+    its own. source: what to type behind `eyespot train` to read the same images; nothing for images
+    in memory.
     """
 
     eyespot: str
@@ -284,24 +353,36 @@ class Origin:
     num_parameters: int
     dataset: DataSummary
     notes: Sequence[str]
+    source: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """What a model says about one image. ranked: the likeliest classes and probabilities."""
+    """What a model says about one image. ranked: the likeliest classes and probabilities.
+
+    unknown: whether the image is too unlike what the model knows to be any of its classes; label is
+    then the nearest of them. refusal: how unlike, unknown above 1; None where the model cannot say.
+    possible: the classes of which it may be for a coverage that was asked for, likeliest first.
+    """
 
     name: str
     label: str
     probability: float
     ranked: tuple[tuple[str, float], ...]
+    unknown: bool = False
+    refusal: float | None = None
+    possible: tuple[str, ...] | None = None
 
     def as_json(self) -> dict[str, object]:
-        """name, label, probability and ranked, as `predict --json` prints them."""
+        """The same, as `predict --json` prints it."""
         return {
             "name": self.name,
             "label": self.label,
             "probability": self.probability,
+            "unknown": self.unknown,
+            "refusal": self.refusal,
             "ranked": [{"label": label, "probability": p} for label, p in self.ranked],
+            **({} if self.possible is None else {"possible": list(self.possible)}),
         }
 
 
@@ -314,6 +395,18 @@ class Model(Protocol):
     @property
     def preparation(self) -> Preparation: ...
 
+    @property
+    def scores(self) -> Array | None:
+        """float32 (M,): what validation images got for their truth; see models/conformal.py."""
+        ...
+
     def probabilities(self, images: Array) -> Array:
         """float32 (N, K) for prepared images, uint8 (N, H, W, C)."""
+        ...
+
+    def examine(self, images: Array) -> tuple[Array, Array | None]:
+        """The probabilities, and float32 (N,): how unlike what it knows each image is.
+
+        Above 1 the answer is "unknown". None for a model that cannot say.
+        """
         ...

@@ -2,7 +2,8 @@
 
 from eyespot.evaluation.comparison import Comparison, compare
 from eyespot.evaluation.examples import examples, mistakes, sample
-from eyespot.evaluation.metrics import confusion, judge, wilson
+from eyespot.evaluation.intervals import wilson
+from eyespot.evaluation.metrics import confusion, judge, normalised
 
 __all__ = [
     "Comparison",
@@ -11,6 +12,7 @@ __all__ = [
     "examples",
     "judge",
     "mistakes",
+    "normalised",
     "sample",
     "wilson",
 ]

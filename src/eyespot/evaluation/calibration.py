@@ -1,8 +1,15 @@
 """Probabilities that mean what they say."""
 
+from collections.abc import Callable
+
 import numpy as np
 
-from eyespot.values import Array, Predictions
+from eyespot.evaluation.intervals import wilson
+from eyespot.values import Array, Interval, Predictions, Reliability
+
+NUM_BINS = 15
+NUM_DRAWS = 1000
+TAIL = 0.025
 
 
 def fit_temperature(predictions: Predictions) -> float:
@@ -43,3 +50,77 @@ def tempered(probs_NK: Array, temperature: float) -> Array:
     exps = np.exp(log_probs - log_probs.max(axis=1, keepdims=True))
     probs: Array = (exps / exps.sum(axis=1, keepdims=True)).astype(np.float32)
     return probs
+
+
+def calibration_error(predictions: Predictions) -> Interval:
+    """Expected calibration error: how far confidence and accuracy lie apart, on average.
+
+    Over 15 equal steps of the top probability. Chance alone makes it too large: of a model that is
+    never wrong about how sure to be, it is not 0. So the value can lie far up in its interval,
+    which holds each true error at which a value as large, and one as small, is drawn in at least
+    2.5 % of all samples; the gaps of the steps keep their proportions to each other.
+    Source: Guo et al. 2017, arXiv 1706.04599, eq. 3; its bias: Bröcker 2012, Climate Dynamics 39,
+    p. 655; intervals by inverting a test: Davison and Hinkley 1997, Bootstrap Methods, section 5.5.
+    """
+    num = len(predictions)
+    sure_N, right_N, bins_N = _binned(predictions)
+    num_B, right_B = np.bincount(bins_N), np.bincount(bins_N, right_N)
+    gaps = np.abs(right_B - np.bincount(bins_N, sure_N))[num_B > 0] / num
+    num_B, right_B = num_B[num_B > 0], right_B[num_B > 0]
+    # Laplace's rule: a step without an error is not free of them. The second term: how many images
+    # are in a step is chance, too.
+    rates = (right_B + 1) / (num_B + 2)
+    deviations = np.sqrt(num_B * rates * (1 - rates) / num**2 + gaps**2 / num_B)
+    value = float(gaps.sum())
+    if value == 0:
+        gaps = deviations
+    noise = np.random.default_rng(0).standard_normal((NUM_DRAWS, len(gaps))) * deviations
+
+    def drawn(error: float) -> Array:
+        sums: Array = np.abs(error * gaps / gaps.sum() + noise).sum(axis=1)
+        return sums
+
+    top = min(1.0, value + 4 * float(deviations.sum()))
+    low = _last(lambda error: bool((drawn(error) >= value).mean() < TAIL), top)
+    # Half an image more, because the number of right answers is whole.
+    high = _last(lambda error: bool((drawn(error) <= value + 0.5 / num).mean() >= TAIL), top)
+    return Interval(value=value, low=min(low, value), high=max(high, value))
+
+
+def _last(holds: Callable[[float], bool], top: float) -> float:
+    """The largest number in 0..top up to which it holds; 0 if it never does."""
+    low, high = 0.0, top
+    if not holds(low):
+        return low
+    for _ in range(20):
+        middle = (low + high) / 2
+        low, high = (middle, high) if holds(middle) else (low, middle)
+    return low
+
+
+def reliability(predictions: Predictions) -> tuple[Reliability, ...]:
+    """How sure the model was and how right, in equal steps of its top probability, lowest first."""
+    sure_N, right_N, bins_N = _binned(predictions)
+    num_B = np.bincount(bins_N, minlength=NUM_BINS)
+    right_B = np.bincount(bins_N, right_N, NUM_BINS)
+    sure_B = np.bincount(bins_N, sure_N, NUM_BINS)
+    return tuple(
+        Reliability(
+            low=place / NUM_BINS,
+            high=(place + 1) / NUM_BINS,
+            num=num,
+            confidence=sure / num if num else (place + 0.5) / NUM_BINS,
+            accuracy=wilson(int(right), num) if num else None,
+        )
+        for place, (num, right, sure) in enumerate(
+            zip(num_B.tolist(), right_B.tolist(), sure_B.tolist(), strict=True)
+        )
+    )
+
+
+def _binned(predictions: Predictions) -> tuple[Array, Array, Array]:
+    """(N,) each: the top probability, whether it is right, and its bin; a bound is of the lower."""
+    sure_N = predictions.probs.max(axis=1).astype(np.float64)
+    bins_N = (np.ceil(sure_N * NUM_BINS).astype(np.int64) - 1).clip(0, NUM_BINS - 1)
+    right_N = (predictions.predicted == predictions.labels).astype(np.float64)
+    return sure_N, right_N, bins_N

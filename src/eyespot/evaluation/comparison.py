@@ -5,12 +5,13 @@ did. Images that both got right, or both wrong, say nothing about which is bette
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from eyespot.errors import DataError, count
-from eyespot.evaluation.metrics import wilson
+from eyespot.evaluation.intervals import wilson
 from eyespot.values import Array, Interval, Predictions
 
 SIGNIFICANT = 0.05
@@ -58,6 +59,20 @@ def compare(first: Predictions, second: Predictions) -> Comparison:
         lost=lost,
         p=mcnemar(gained, lost),
     )
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Each p-value times the tests that it has to stand up to, so that of all tests together one
+    in twenty finds by chance what is not there.
+
+    Source: Holm 1979, Scandinavian Journal of Statistics 6, p. 65.
+    """
+    order = sorted(range(len(p_values)), key=p_values.__getitem__)
+    adjusted, least = [0.0] * len(p_values), 0.0
+    for rank, place in enumerate(order):
+        least = max(least, min(1.0, p_values[place] * (len(order) - rank)))
+        adjusted[place] = least
+    return adjusted
 
 
 def mcnemar(gained: int, lost: int) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eyespot.evaluation.metrics import wilson
+from eyespot.evaluation.intervals import wilson
 from eyespot.values import Interval, Predictions
 
 
@@ -46,9 +46,11 @@ def pooled(folds: Sequence[Predictions], names: Sequence[str]) -> Predictions:
     places = {name: place for place, name in enumerate(names)}
     found = [name for said in folds for name in said.names]
     order = sorted(range(len(found)), key=lambda row: places[found[row]])
+    refusals = [said.refusal for said in folds if said.refusal is not None]
     return Predictions(
         names=tuple(found[row] for row in order),
         classes=folds[0].classes,
         labels=np.concatenate([said.labels for said in folds])[order],
         probs=np.concatenate([said.probs for said in folds])[order],
+        refusal=np.concatenate(refusals)[order] if len(refusals) == len(folds) else None,
     )
