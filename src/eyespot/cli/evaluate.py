@@ -6,32 +6,30 @@ from typing import Annotated, Literal
 
 import typer
 
-from eyespot.cli.options import (
-    ColumnsOption,
-    JsonOption,
-    ModelArgument,
-    QuarantineOption,
-    parse_columns,
-)
-from eyespot.cli.talk import LiveProgress, columns_of_text, printable, say, show_json
+from eyespot.cli import options as given
+from eyespot.cli.talk import LiveProgress, say, show_json
 
 
 def command(
-    model: ModelArgument,
+    model: given.ModelArgument,
     data: Annotated[str, typer.Argument(help="Labelled images, in any form that train reads.")],
     part: Annotated[
         Literal["train", "valid", "test"] | None, typer.Option(help="Which part of DATA.")
     ] = None,
-    columns: ColumnsOption = None,
-    quarantine: QuarantineOption = None,
-    as_json: JsonOption = False,
+    columns: given.ColumnsOption = None,
+    quarantine: given.QuarantineOption = None,
+    coverage: Annotated[
+        float | None, typer.Option(help="Also judge sets that hold the truth so often, 0.95 say.")
+    ] = None,
+    as_json: given.JsonOption = False,
 ) -> None:
-    """Judge a model on labelled images: accuracy with its interval, and class by class.
+    """Judge a model on labelled images: each number with its interval, and class by class.
 
     Of the data that the model was trained on only the test part counts.
     """
     from eyespot.line import evaluate
     from eyespot.models.loading import model_path
+    from eyespot.reports.plaintext import classification_report, set_report
 
     started = time.perf_counter()
     with LiveProgress() as progress:
@@ -39,11 +37,11 @@ def command(
             model,
             data,
             part=part,
-            columns=parse_columns(columns),
+            columns=given.parse_columns(columns),
             quarantine=quarantine,
+            coverage=coverage,
             progress=progress,
         )
-    evaluation = judged.evaluation
     for issue in judged.issues:
         say(f"left out {issue.name}: {issue.detail}")
     if as_json:
@@ -53,17 +51,15 @@ def command(
                 "run": str(path.parent),
                 "model": str(path),
                 **{f"num_{name}": num for name, num in judged.counts.items()},
-                "classes": [score.name for score in evaluation.per_class],
+                "classes": [score.name for score in judged.evaluation.per_class],
                 "seconds": round(time.perf_counter() - started, 2),
                 "judged_on": judged.how,
-                **asdict(evaluation),
+                **asdict(judged.evaluation),
+                "sets": judged.sets and asdict(judged.sets),
             }
         )
         return
-    rows = [["class", "precision", "recall", "F1", "images"]]
-    for score in evaluation.per_class:
-        numbers = (f"{n:.4f}" for n in (score.precision, score.recall, score.f1))
-        rows.append([printable(score.name)[:40], *numbers, f"{score.support:,}"])
-    print(columns_of_text(rows))
-    print(f"\naccuracy {evaluation.accuracy} on {evaluation.num:,} images ({judged.how})")
-    print(f"macro F1 {evaluation.macro_f1:.4f}, log loss {evaluation.log_loss:.4f}")
+    print(f"{judged.evaluation.num:,} images: {judged.how}\n")
+    print(classification_report(judged.evaluation), end="")
+    if judged.sets:
+        print("\n" + set_report(judged.sets), end="")

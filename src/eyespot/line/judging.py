@@ -5,16 +5,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from eyespot.data.keeping import judged_parts, read_split
 from eyespot.data.renumbering import renumbered
 from eyespot.data.summary import sentences
 from eyespot.errors import DataError
 from eyespot.evaluation import judge
+from eyespot.evaluation.conformal import SetScore, judge_sets
 from eyespot.files import Run
 from eyespot.line.model import predictions_of
 from eyespot.line.planning import Source, loaded_images, read_source
 from eyespot.line.progress import Progress, Silence
 from eyespot.line.trained import Trained
+from eyespot.models.conformal import scores_for
 from eyespot.models.loading import load, model_path
 from eyespot.values import PARTS, Evaluation, Issue, Part, Predictions
 
@@ -24,13 +28,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Judged:
-    """What an evaluation gave. how: which images it is about, in words."""
+    """What an evaluation gave. how: which images it is about, in words. sets: if asked for."""
 
     evaluation: Evaluation
     predictions: Predictions
     how: str
     issues: tuple[Issue, ...]
     counts: Mapping[Part, int]
+    sets: SetScore | None = None
 
 
 def evaluate(
@@ -40,6 +45,7 @@ def evaluate(
     part: Part | None = None,
     columns: Mapping[str, str] | None = None,
     quarantine: str | Path | None = None,
+    coverage: float | None = None,
     progress: Progress | None = None,
 ) -> Judged:
     """How good a model is on labelled images that it was not trained on.
@@ -47,11 +53,14 @@ def evaluate(
     Of the set that it was trained on, its test part, as the run folder keeps it; of another set
     with parts of its own, that set's test part; else all images. part: another one, by name.
     A picture that the model was trained on is not judged, whatever its name and set; a model file
-    without its run folder, and a model in memory, do not know which these are.
-    Raises DataError when a class is not one of the model's, or when no image is left.
+    without its run folder, and a model in memory, do not know which these are. coverage: also judge
+    sets of classes that are to hold the truth in this share of images.
+    Raises UsageError for a coverage that is no share, or that the model knows nothing about;
+    DataError when a class is not one of the model's, or when no image is left.
     """
     tell = progress or Silence()
     judged, run = _model_and_run(model)
+    scores = np.empty(0) if coverage is None else scores_for(judged, coverage)
     dataset = renumbered(read_source(source, columns, quarantine, tell), judged.classes)
     for sentence in sentences([one for one in dataset.issues if one.kind == "quarantined"]):
         tell.say(sentence)
@@ -72,6 +81,7 @@ def evaluate(
         how=how,
         issues=loaded.issues,
         counts={name: parts.count(name) for name in PARTS},
+        sets=None if coverage is None else judge_sets(predictions, scores, coverage),
     )
 
 
