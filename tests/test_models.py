@@ -7,6 +7,7 @@ import pickle
 import struct
 import tracemalloc
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from eyespot.models.file import (
     write_model,
 )
 from eyespot.models.loading import load
-from eyespot.models.predict import answer, answers, batch_size, prepared
+from eyespot.models.predict import Asked, answer, answers, batch_size, prepared
 from eyespot.models.tables import write_answers, write_kaggle
 from eyespot.models.torch_model import TorchModel, load_torch_model, weights_of
 from eyespot.nets.build import build_net, fitted_net
@@ -396,8 +397,8 @@ def put(*place: str | int, value: object) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (put("format", value=2), "M has format 2, this eyespot knows up to 1; upgrade eyespot"),
-        (put("format", value=10**30), f"M has format {10**30}, this eyespot knows up to 1; upg"),
+        (put("format", value=3), "M has format 3, this eyespot knows up to 2; upgrade eyespot"),
+        (put("format", value=10**30), f"M has format {10**30}, this eyespot knows up to 2; upg"),
         (put("format", value="1"), "M has no format number that eyespot knows; train again"),
         (put("format", value=0), "M has no format number that eyespot knows; train again"),
         (put("format", value=True), "M: its 'format' does not do: "),
@@ -724,9 +725,14 @@ class Fake:
 
     classes = CLASSES
     preparation = tiny().preparation
+    scores = np.linspace(0, 1, 100, dtype=np.float32)
 
     def __init__(self) -> None:
         self.batches: list[int] = []
+
+    def examine(self, images: Array) -> tuple[Array, Array]:
+        probs = self.probabilities(images)
+        return probs, 3 * probs[:, 0]  # what is dark is refused
 
     def probabilities(self, images: Array) -> Array:
         self.batches.append(len(images))
@@ -739,7 +745,7 @@ def test_answers_keep_their_order_around_broken_pictures() -> None:
     mixed: list[Any] = [*sources[:300], b"", *sources[300:], b"GIF89a"]
     fake = Fake()
 
-    found = list(answers(fake, mixed, map(str, range(len(mixed))), top=1))
+    found = list(answers(fake, mixed, map(str, range(len(mixed))), Asked(top=1)))
 
     assert [str(i) for i in range(602)] == [
         one.name if isinstance(one, Prediction) else one[0] for one in found
@@ -747,6 +753,34 @@ def test_answers_keep_their_order_around_broken_pictures() -> None:
     assert [i for i, one in enumerate(found) if not isinstance(one, Prediction)] == [300, 601]
     assert [one.label for one in found[301:303] if isinstance(one, Prediction)] == ["cat", "otter"]
     assert max(fake.batches) <= batch_size(8) == 256
+
+
+def test_a_picture_that_is_refused_is_unknown_and_has_a_nearest_class() -> None:
+    sources = [Image.new("RGB", (9, 9), (level,) * 3) for level in (0, 250)]
+
+    unknown, known = answers(Fake(), sources, "ab")
+    taken, _ = answers(Fake(), sources, "ab", Asked(accept_all=True))
+
+    assert isinstance(unknown, Prediction) and isinstance(known, Prediction)
+    assert (unknown.unknown, unknown.label, unknown.refusal) == (True, "cat", 3.0)
+    assert not known.unknown and known.refusal is not None and known.refusal < 1
+    assert isinstance(taken, Prediction) and (taken.unknown, taken.refusal) == (False, 3.0)
+
+
+def test_answers_have_sets_when_a_coverage_is_asked_for() -> None:
+    grey = Image.new("RGB", (9, 9), (120,) * 3)
+
+    (one,) = answers(Fake(), [grey], "a", Asked(coverage=0.6))
+    (none,) = answers(Fake(), [grey], "a")
+
+    # 40 of 101 scores lie below 0.39 or so; both grey halves have more.
+    assert isinstance(one, Prediction) and one.possible == ("cat", "otter")
+    assert isinstance(none, Prediction) and none.possible is None
+
+
+def test_a_coverage_is_refused_before_any_picture_is_opened() -> None:
+    with pytest.raises(UsageError, match="a coverage of 95 is no share"):
+        answers(Fake(), ["not there"], "a", Asked(coverage=95))
 
 
 def test_only_broken_pictures_give_only_errors() -> None:
@@ -795,9 +829,22 @@ def test_a_table_has_a_row_for_every_picture(tmp_path: Path) -> None:
     write_answers(tmp_path / "a.csv", RESULTS, top=2)
 
     assert (tmp_path / "a.csv").read_text() == (
-        "name,label,probability,label_2,probability_2,error\n"
-        "'=a.png,dog,0.750000,cat,0.250000,\n"
-        '"b, c.png",,,,,is empty (0 bytes)\n'
+        "name,label,probability,label_2,probability_2,nearest,error\n"
+        "'=a.png,dog,0.750000,cat,0.250000,,\n"
+        '"b, c.png",,,,,,is empty (0 bytes)\n'
+    )
+
+
+def test_a_table_says_unknown_and_what_it_is_nearest_to(tmp_path: Path) -> None:
+    (first, *_) = RESULTS
+    assert isinstance(first, Prediction)
+    said = replace(first, unknown=True, refusal=1.5, possible=("dog", "cat"))
+
+    write_answers(tmp_path / "a.csv", [said], top=1)
+
+    assert (tmp_path / "a.csv").read_text() == (
+        "name,label,probability,nearest,possible,error\n"
+        "'=a.png,unknown,0.750000,dog,dog | cat,\n"
     )
 
 

@@ -167,9 +167,9 @@ def test_no_step_of_a_training_copies_the_set_into_memory(no_memory):
     class Fake:
         classes, preparation = ("cat", "dog"), SimpleNamespace(size=64)
 
-        def probabilities(self, images: Array) -> Array:
+        def examine(self, images: Array) -> tuple[Array, None]:
             largest.append(len(images))
-            return np.full((len(images), 2), 0.5, np.float32)
+            return np.full((len(images), 2), 0.5, np.float32), None
 
     loaded = SimpleNamespace(dataset=data, images=mapped)
     places = np.random.default_rng(0).permutation(6000)[:5000].tolist()

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -43,6 +43,29 @@ ResumeOption = Annotated[
 QuarantineOption = Annotated[
     Path | None,
     typer.Option(help="A table of images to leave out, besides the quarantine.csv of DATA."),
+]
+LabelsOption = Annotated[
+    Path | None,
+    typer.Option(help="A table (image,label) whose labels count instead of those of DATA."),
+]
+FormOption = Annotated[
+    Literal["table", "kaggle"],
+    typer.Option("--format", help="kaggle: ImageId,Label, as result.csv."),
+]
+HeatOption = Annotated[
+    Path | None,
+    typer.Option(help="A new folder for pictures of where the model looked, one of each."),
+]
+HeatByOption = Annotated[
+    Literal["net", "occlusion"],
+    typer.Option(help="Ask the net itself, or cover parts of the picture, which is slower."),
+]
+AcceptAllOption = Annotated[
+    bool, typer.Option("--accept-all", help="Never say unknown; give the nearest class.")
+]
+CoverageOption = Annotated[
+    float | None,
+    typer.Option(help="Sets of classes that hold the truth in this share of images, say 0.95."),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -89,6 +112,13 @@ def with_stdin(sources: Sequence[str]) -> Iterator[str]:
         else:
             lines = sys.stdin.buffer.read().splitlines()
             yield from (os.fsdecode(line) for line in lines if line.strip())
+
+
+def fresh(folder: Path | None) -> Path | None:
+    """The same, made if it is not there. Raises UsageError where it holds something."""
+    from eyespot.files import new_folder
+
+    return folder and new_folder(folder, name="", root=folder, purpose="heat maps")
 
 
 def writable(out: Path | None) -> Path | None:

@@ -5,11 +5,12 @@ import os
 import sys
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from eyespot.models.tables import Result
     from eyespot.values import Epoch
 
 _STEP_SECONDS = 0.1  # between two movements of a bar
@@ -34,6 +35,27 @@ def show_json(value: Any) -> None:
 def printable(text: str) -> str:
     """The text on one line, without what a terminal would obey."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+
+
+def show_answer(result: "Result", *, form: Literal["table", "kaggle", "json"]) -> None:
+    """What a model says of a picture, on a line of stdout, or on stderr why it cannot be read.
+
+    kaggle: nothing on stdout, as the answers go into a file.
+    """
+    if isinstance(result, tuple):
+        name, error = result
+        complain(f"{name} {error}")
+        if form == "json":
+            show_json({"name": name, "error": str(error)})
+    elif form == "json":
+        show_json(result.as_json())
+    elif form == "table":
+        label = printable(result.label)
+        cells = [f"unknown (nearest: {label})" if result.unknown else label]
+        cells += [f"{result.probability:.4f}", printable(result.name)]
+        if result.possible is not None:
+            cells.append(" or ".join(map(printable, result.possible)))
+        print(*cells, sep="\t")
 
 
 class LiveProgress:

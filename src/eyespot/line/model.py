@@ -1,7 +1,7 @@
 """The model of a run: before its first step, with its temperature, with its score, of all folds."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -9,13 +9,14 @@ import numpy as np
 from eyespot.data.loading import Loaded
 from eyespot.data.splits import Split
 from eyespot.evaluation import judge
-from eyespot.evaluation.calibration import fit_temperature, tempered
+from eyespot.evaluation.calibration import fit_temperature
+from eyespot.evaluation.conformal import calibration_scores
 from eyespot.files import Run
+from eyespot.line.refusing import batches_of, refusing
 from eyespot.models.file import ModelCard, Score
-from eyespot.models.predict import batch_size
 from eyespot.training.fitting import input_scale
 from eyespot.training.recipe import Recipe
-from eyespot.values import Evaluation, Model, Predictions, Preparation
+from eyespot.values import Array, Evaluation, Model, Predictions, Preparation
 
 if TYPE_CHECKING:
     from eyespot.models.torch_model import TorchModel
@@ -53,13 +54,26 @@ def untrained(recipe: Recipe, loaded: Loaded, parts: Split) -> "TorchModel":
 
 
 def calibrated(
-    model: "TorchModel", loaded: Loaded, indices: Sequence[int]
+    model: "TorchModel", loaded: Loaded, parts: Split, recipe: Recipe
 ) -> "tuple[TorchModel, Predictions]":
-    """The model with the temperature that suits the validation part, and what it says of it."""
+    """The model that knows how sure it may be, and what it says of the validation part.
+
+    With the temperature and the refusal that suit that part, and the scores for sets of classes.
+    """
+    indices = parts.indices("valid")
+    if not indices:
+        return model, predictions_of(model, loaded, indices)
+    batches = batches_of(loaded, indices)
+    logits = np.concatenate([model.logits(images) for images in batches]).astype(np.float64)
+    exps = np.exp(logits - logits.max(axis=1, keepdims=True))
+    probs = (exps / exps.sum(axis=1, keepdims=True)).astype(np.float32)
+    model = _with_card(model, temperature=fit_temperature(_said(model, loaded, indices, probs)))
+    if recipe.refuse:
+        model = refusing(model, loaded, parts, logits, share=recipe.refuse)
     valid = predictions_of(model, loaded, indices)
-    temperature = fit_temperature(valid)
-    valid = replace(valid, probs=tempered(valid.probs, temperature))
-    return _with_card(model, temperature=temperature), valid
+    scores = calibration_scores(valid)
+    card = model.card.model_copy(update={"num_scores": len(scores)})
+    return type(model)(card, model.net, model.refusals, scores), valid
 
 
 def scored(model: "TorchModel", evaluation: Evaluation | None) -> "TorchModel":
@@ -70,22 +84,36 @@ def scored(model: "TorchModel", evaluation: Evaluation | None) -> "TorchModel":
 
 
 def _with_card(model: "TorchModel", **changes: object) -> "TorchModel":
-    return type(model)(model.card.model_copy(update=changes), model.net)
+    card = model.card.model_copy(update=changes)
+    return type(model)(card, model.net, model.refusals, model.scores)
 
 
 def predictions_of(model: Model, loaded: Loaded, indices: Sequence[int]) -> Predictions:
     """What the model says of the images at these places."""
-    chosen = np.asarray(indices, dtype=np.int64)
-    step = batch_size(model.preparation.size)  # all at once would be a copy of the part
-    probs = [
-        model.probabilities(loaded.images[chosen[start : start + step]])
-        for start in range(0, max(len(chosen), 1), step)
-    ]
+    said = [model.examine(images) for images in batches_of(loaded, indices)]
+    if not said:
+        said = [model.examine(loaded.images[:0])]
+    refusals = [refusal for _, refusal in said if refusal is not None]
+    probs = np.concatenate([probs for probs, _ in said])
+    return _said(
+        model, loaded, indices, probs, refusal=np.concatenate(refusals) if refusals else None
+    )
+
+
+def _said(
+    model: Model,
+    loaded: Loaded,
+    indices: Sequence[int],
+    probs: Array,
+    *,
+    refusal: Array | None = None,
+) -> Predictions:
     return Predictions(
         names=tuple(loaded.dataset.names[index] for index in indices),
         classes=model.classes,
-        labels=loaded.dataset.labels[chosen],
-        probs=np.concatenate(probs),
+        labels=loaded.dataset.labels[np.asarray(indices, dtype=np.int64)],
+        probs=probs,
+        refusal=refusal,
     )
 
 

@@ -33,6 +33,7 @@ def ensemble_of(models: Sequence[TorchModel], *, recipe: str) -> TorchModel:
                 std=card.preparation.std,
                 views=card.views,
                 temperature=card.temperature,
+                refusal=card.refusal,
             )
         )
     brightness = {
@@ -46,4 +47,5 @@ def ensemble_of(models: Sequence[TorchModel], *, recipe: str) -> TorchModel:
         recipe=recipe,
         versions=first.versions,
     )
-    return TorchModel(card, Ensemble([model.net for model in models], members))
+    refusals = [refusal for model in models for refusal in model.refusals]
+    return TorchModel(card, Ensemble([model.net for model in models], members), refusals)

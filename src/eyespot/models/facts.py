@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from eyespot.models.file import ModelCard, read_model
+from eyespot.models.file import REFUSAL, SCORES, ModelCard, read_model
 from eyespot.models.loading import model_path
 from eyespot.nets.spec import EnsembleSpec
 
@@ -19,16 +19,29 @@ def model_facts(source: str | Path) -> dict[str, Any]:
         "model": str(path),
         "bytes": path.stat().st_size,
         "net": str(card.net),
-        "parameters": sum(math.prod(array.shape) for array in weights.values()),
+        "parameters": sum(math.prod(array.shape) for name, array in weights.items() if _own(name)),
         "input": f"{shape.size}x{shape.size} {colour}, {shape.fit}",
         "classes": list(card.classes),
         "accuracy": _accuracy(card),
         "temperature": [round(member.temperature, 4) for member in card.net.members]
         if isinstance(card.net, EnsembleSpec)
         else round(card.temperature, 4),
+        "unknown": _refusal(card),
         "recipe": card.recipe,
         "written by": [f"{name} {number}" for name, number in card.versions.items()],
     }
+
+
+def _own(name: str) -> bool:
+    """Whether these numbers are the net's, not of what judges its answers."""
+    return name != SCORES and not name.startswith(REFUSAL)
+
+
+def _refusal(card: ModelCard) -> str:
+    one = card.net.members[0].refusal if isinstance(card.net, EnsembleSpec) else card.refusal
+    if one is None:
+        return "never said: it has no validation part, or refuse = 0"
+    return f"said of {100 * one.share:g} % of good pictures, and of what is like none of them"
 
 
 def _accuracy(card: ModelCard) -> str:

@@ -22,12 +22,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from eyespot.errors import DataError, ModelError, UsageError
 from eyespot.files import write_bytes
 from eyespot.nets.layerlist import layer_shapes
-from eyespot.nets.spec import EnsembleSpec, LayersSpec, NetSpec
+from eyespot.nets.spec import EnsembleSpec, LayersSpec, NetSpec, RefusalSpec
 from eyespot.values import Array, Preparation, Views
 
-FORMAT = 1
+FORMAT = 2
 KEY = "eyespot"
 CHECKSUM = "sha256"
+# What the names of arrays begin with that are not the net's: its refusals, and its scores.
+REFUSAL, SCORES = "refusal.", "scores"
 MAX_HEADER = 8 * 2**20
 MAX_BYTES = 4 * 2**30  # more than the largest net that a card can describe
 
@@ -57,8 +59,10 @@ class ModelCard(BaseModel):
     """What the weights are, how to prepare a picture for them and how to read their answer.
 
     views: of a picture, over which the logits are averaged. temperature: these are divided by it,
-    so that a probability is a share of right answers. recipe: digest of the recipe. versions: of
-    the libraries that wrote the file.
+    so that a probability is a share of right answers. refusal: how pictures of something else are
+    told; an ensemble's members have their own. num_scores: how many validation images gave a score
+    for sets of classes. recipe: digest of the recipe. versions: of the libraries that wrote the
+    file.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -69,6 +73,8 @@ class ModelCard(BaseModel):
     classes: tuple[str, ...] = Field(min_length=2, max_length=100_000)
     views: Views = "one"
     temperature: float = Field(default=1.0, gt=0, le=1000)
+    refusal: RefusalSpec | None = None
+    num_scores: int = Field(default=0, ge=0, le=2**16)
     recipe: str = Field(max_length=64)
     score: Score | None = None
     versions: dict[str, str] = Field(default_factory=dict)
@@ -143,6 +149,8 @@ def checksum(fields: Mapping[str, Any], weights: Mapping[str, Array]) -> str:
 
 
 def _card(path: Path, fields: Mapping[str, Any]) -> ModelCard:
+    if type(fields.get("format")) is int and fields["format"] == 1:  # True equals 1, too
+        fields = _from_1(fields)
     if fields.get("format") != FORMAT:
         raise ModelError(_other_format(path, fields.get("format")))
     try:
@@ -178,6 +186,7 @@ def _card(path: Path, fields: Mapping[str, Any]) -> ModelCard:
     for net in (card.net, *(member.net for member in members)):
         if isinstance(net, LayersSpec):
             _check_layers(path, net, card)
+    _check_refusals(path, card)
     return card
 
 
@@ -192,6 +201,20 @@ def _check_layers(path: Path, net: LayersSpec, card: ModelCard) -> None:
         )
     except UsageError as error:
         raise ModelError(f"{path}: its net cannot be built ({error}); train again") from error
+
+
+def _check_refusals(path: Path, card: ModelCard) -> None:
+    """Raises ModelError unless each net of an ensemble refuses, or none."""
+    if not isinstance(card.net, EnsembleSpec):
+        return
+    known = {member.refusal is not None for member in card.net.members}
+    if card.refusal or len(known) > 1:
+        raise ModelError(f"{path}: not every member of its ensemble can refuse; train again")
+
+
+def _from_1(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Format 1 knew neither refusals nor scores; all else is the same."""
+    return {**fields, "format": 2}
 
 
 def _tuples(value: Any) -> Any:

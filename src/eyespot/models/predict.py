@@ -1,6 +1,7 @@
 """From pictures of any form to Predictions or answers, with any Model."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 from eyespot.errors import ImageError
 from eyespot.images.decode import in_order, open_image
 from eyespot.images.preparation import prepare
+from eyespot.models.conformal import prediction_sets, scores_for
 from eyespot.values import Array, ImageInput, Model, Prediction, Preparation
 
 
@@ -28,14 +30,28 @@ def prepared(source: ImageInput, preparation: Preparation) -> Array:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """How answers are wanted. top: how many classes are ranked.
+
+    accept_all: nothing is unknown, whatever the picture. coverage: also the set of classes that
+    holds the truth in at least this share of images, of those that are like the training's.
+    """
+
+    top: int = 3
+    accept_all: bool = False
+    coverage: float | None = None
+
+
 def answers(
-    model: Model, images: Iterable[ImageInput], names: Iterable[str], *, top: int = 3
+    model: Model, images: Iterable[ImageInput], names: Iterable[str], asked: Asked = Asked()
 ) -> Iterator[Prediction | tuple[str, ImageError]]:
     """A Prediction for each image, in order; a picture that cannot be decoded gives its error.
 
-    top: how many classes are ranked. Decoded on all cores, in batches: memory does not grow with
-    the number of images.
+    Decoded on all cores, in batches: memory does not grow with the number of images.
+    Raises UsageError for a coverage that is no share, or that the model keeps no scores for.
     """
+    scores = None if asked.coverage is None else scores_for(model, asked.coverage)
 
     def load(source: ImageInput) -> Array | ImageError:
         try:
@@ -43,15 +59,39 @@ def answers(
         except ImageError as error:
             return error
 
-    loaded = zip(names, _results(load, images), strict=True)
-    while batch := list(islice(loaded, batch_size(model.preparation.size))):
-        good = [array for _, array in batch if not isinstance(array, ImageError)]
-        probs = iter(model.probabilities(np.stack(good)) if good else ())
-        for name, array in batch:
-            if isinstance(array, ImageError):
-                yield name, array
-            else:
-                yield answer(name, next(probs), model.classes, top=top)
+    def answered() -> Iterator[Prediction | tuple[str, ImageError]]:
+        loaded = zip(names, _results(load, images), strict=True)
+        while batch := list(islice(loaded, batch_size(model.preparation.size))):
+            good = [(name, array) for name, array in batch if not isinstance(array, ImageError)]
+            found = iter(_predictions(model, good, asked, scores))
+            for name, array in batch:
+                yield (name, array) if isinstance(array, ImageError) else next(found)
+
+    return answered()
+
+
+def _predictions(
+    model: Model, pictures: Sequence[tuple[str, Array]], asked: Asked, scores: Array | None
+) -> list[Prediction]:
+    if not pictures:
+        return []
+    probs_NK, refusals = model.examine(np.stack([picture for _, picture in pictures]))
+    sets_NK = None
+    if scores is not None and asked.coverage is not None:
+        sets_NK = prediction_sets(probs_NK, scores, asked.coverage)
+    found = []
+    for row, (name, _) in enumerate(pictures):
+        said = answer(name, probs_NK[row], model.classes, top=asked.top)
+        if refusals is not None:
+            refusal = float(refusals[row])
+            unknown = refusal > 1 and not asked.accept_all
+            said = replace(said, refusal=refusal, unknown=unknown)
+        if sets_NK is not None:
+            order = np.argsort(-probs_NK[row], kind="stable")
+            inside = tuple(model.classes[k] for k in order if sets_NK[row, k])
+            said = replace(said, possible=inside)
+        found.append(said)
+    return found
 
 
 def answer(name: str, probs_K: Array, classes: tuple[str, ...], *, top: int) -> Prediction:

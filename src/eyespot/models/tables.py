@@ -9,24 +9,36 @@ from eyespot.errors import ImageError
 from eyespot.files import write_table
 from eyespot.values import Pictures, Prediction
 
+UNKNOWN = "unknown"
 Result = Prediction | tuple[str, ImageError]
 
 
 def write_answers(path: Path, results: Sequence[Result], *, top: int) -> None:
-    """A row for every picture: name, then label and probability of the likeliest classes, error."""
-    ranks = [len(result.ranked) for result in results if isinstance(result, Prediction)]
-    top = min([top, *ranks])  # there may be fewer classes
+    """A row for every picture: name, then label and probability of the likeliest classes, ...
+
+    ... nearest, possible where sets were asked for, and error. Where the label is `unknown`,
+    nearest is the class that was refused, to which the probability belongs.
+    """
+    found = [result for result in results if isinstance(result, Prediction)]
+    top = min([top, *(len(result.ranked) for result in found)])  # there may be fewer classes
+    sets = any(result.possible is not None for result in found)
     header = ["name", "label", "probability"]
     for rank in range(2, top + 1):
         header += [f"label_{rank}", f"probability_{rank}"]
+    header += ["nearest", *(["possible"] if sets else []), "error"]
     rows = []
     for result in results:
-        if isinstance(result, Prediction):
-            ranked = [cell for label, p in result.ranked for cell in (label, f"{p:.6f}")]
-            rows.append([result.name, *ranked, ""])
-        else:
-            rows.append([result[0], *[""] * (2 * top), str(result[1])])
-    write_table(path, [*header, "error"], rows)
+        if not isinstance(result, Prediction):
+            name, error = result
+            rows.append([name, *[""] * (len(header) - 2), str(error)])
+            continue
+        cells = [cell for label, p in result.ranked[:top] for cell in (label, f"{p:.6f}")]
+        nearest = result.label if result.unknown else ""
+        if result.unknown:
+            cells[0] = UNKNOWN
+        possible = [" | ".join(result.possible or ())] if sets else []
+        rows.append([result.name, *cells, nearest, *possible, ""])
+    write_table(path, header, rows)
 
 
 def write_kaggle(path: Path, pictures: Pictures, results: Sequence[Result]) -> None:

@@ -1,18 +1,21 @@
 """A model that runs on torch. N images, S side, C channels, K classes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
-from torch import nn
+from torch import Tensor, nn
 
 from eyespot.errors import DataError, ImageError, ModelError, UsageError
-from eyespot.models.file import Form, ModelCard, read_card, read_forms, read_model, write_model
-from eyespot.models.predict import answers, batch_size
+from eyespot.models.file import REFUSAL, SCORES, Form, ModelCard, read_card, read_forms, read_model, write_model
+from eyespot.models.predict import Asked, answers, batch_size
 from eyespot.nets.build import build_net
-from eyespot.nets.views import views_of
+from eyespot.nets.ensemble import Ensemble
+from eyespot.nets.features import features
+from eyespot.nets.refusal import Refusal, answered
+from eyespot.nets.spec import EnsembleSpec
 from eyespot.values import Array, ImageInput, Prediction, Preparation
 
 _TYPES = {torch.float32: "F32", torch.int64: "I64"}
@@ -21,9 +24,21 @@ _TYPES = {torch.float32: "F32", torch.int64: "I64"}
 class TorchModel:
     """A trained net with all that predicting needs: `model.predict(["cat.jpg"])`."""
 
-    def __init__(self, card: ModelCard, net: nn.Module) -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        net: nn.Module,
+        refusals: Sequence[Refusal] = (),
+        scores: Array | None = None,
+    ) -> None:
+        """refusals: one for the net or, of an ensemble, for each member; none for a net that takes
+        whatever it is given. scores: float32 (M,), for sets of classes; see models/conformal.py."""
         self.card = card
         self.net = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        device = next(self.net.parameters()).device
+        self.scores = scores
+        self.refusals = tuple(refusal.eval().to(device) for refusal in refusals)
+        self.scores = scores
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -33,7 +48,6 @@ class TorchModel:
     def preparation(self) -> Preparation:
         return self.card.preparation
 
-    @torch.inference_mode()
     def logits(self, images: Array) -> Array:
         """float32 (N, K) for prepared images, uint8 (N, S, S, C).
 
@@ -41,6 +55,47 @@ class TorchModel:
         so that every machine gives one answer.
         Raises DataError for images of another type or shape.
         """
+        return self._answered(images)[0]
+
+    def probabilities(self, images: Array) -> Array:
+        """float32 (N, K) for prepared images, uint8 (N, S, S, C); rows sum to 1."""
+        return self._tempered(self.logits(images))
+
+    def examine(self, images: Array) -> tuple[Array, Array | None]:
+        """The probabilities, and float32 (N,): how unlike what the net knows each image is.
+
+        Above 1 it is to be refused. None for a model that cannot say.
+        """
+        logits, refusal = self._answered(images, refusing=True)
+        return self._tempered(logits), refusal
+
+    def _tempered(self, logits: Array) -> Array:
+        logits_NK = torch.from_numpy(logits).double() / self.card.temperature
+        return logits_NK.softmax(dim=1).float().numpy()
+
+    @torch.inference_mode()
+    def _answered(self, images: Array, *, refusing: bool = False) -> tuple[Array, Array | None]:
+        """Logits and, if they are wanted and known, refusals."""
+        refusing = refusing and len(self.refusals) > 0
+        logits, refusals = [], []
+        for x_BCHW in self.batches(images):
+            of_batch, refusal = self._answered_batch(x_BCHW, refusing)
+            logits.append(of_batch.cpu())
+            refusals += [] if refusal is None else [refusal.cpu()]
+        if not logits:
+            nothing = np.empty(0, np.float32)
+            return nothing.reshape(0, len(self.classes)), nothing if refusing else None
+        return torch.cat(logits).numpy(), torch.cat(refusals).numpy() if refusals else None
+
+    def _answered_batch(self, x_BCHW: Tensor, refusing: bool) -> tuple[Tensor, Tensor | None]:
+        if isinstance(self.net, Ensemble):
+            none = [None] * len(self.net.specs)
+            return self.net.answered(x_BCHW, list(self.refusals) if refusing else none)
+        refusal = self.refusals[0] if refusing else None
+        return answered(self.net, x_BCHW, self.card.views, refusal)
+
+    def batches(self, images: Array) -> Iterator[Tensor]:
+        """float32 (B, C, S, S) of prepared images, where the net is. Raises DataError."""
         shape = self.preparation
         wanted = (shape.size, shape.size, shape.channels)
         if images.dtype != np.uint8 or images.shape[1:] != wanted:
@@ -50,26 +105,23 @@ class TorchModel:
             )
         device = next(self.net.parameters()).device
         num = batch_size(shape.size)
-        logits = []
         for start in range(0, len(images), num):
             # A copy, because torch takes no array that is read-only or runs backwards.
             batch_BHWC = torch.from_numpy(images[start : start + num].copy()).to(device)
-            x_BCHW = batch_BHWC.permute(0, 3, 1, 2).float()
-            of_views = [self.net(x) for x in views_of(x_BCHW, self.card.views)]
-            logits.append(torch.stack(of_views).mean(dim=0).cpu())
-        if not logits:
-            return np.empty((0, len(self.classes)), np.float32)
-        return torch.cat(logits).numpy()
+            yield batch_BHWC.permute(0, 3, 1, 2).float()
 
-    def probabilities(self, images: Array) -> Array:
-        """float32 (N, K) for prepared images, uint8 (N, S, S, C); rows sum to 1."""
-        logits_NK = torch.from_numpy(self.logits(images)).double() / self.card.temperature
-        return logits_NK.softmax(dim=1).float().numpy()
-
-    def predict(self, images: Sequence[ImageInput] | Array, *, top: int = 3) -> list[Prediction]:
+    def predict(
+        self,
+        images: Sequence[ImageInput] | Array,
+        *,
+        top: int = 3,
+        accept_all: bool = False,
+        coverage: float | None = None,
+    ) -> list[Prediction]:
         """One Prediction for each path, PIL image, array or encoded bytes, in order.
 
-        images: a list of pictures, or an array of them, (N, H, W) or (N, H, W, C).
+        images: a list of pictures, or an array of them, (N, H, W) or (N, H, W, C). top, accept_all,
+        coverage: as in Asked.
         Raises UsageError for a single picture, which would be taken for a list of its letters or
         rows; ImageError, naming the picture, for the first that cannot be decoded.
         """
@@ -81,7 +133,8 @@ class TorchModel:
             for number, image in enumerate(images)
         ]
         found = []
-        for result in answers(self, images, names, top=top):
+        asked = Asked(top=top, accept_all=accept_all, coverage=coverage)
+        for result in answers(self, images, names, asked):
             if not isinstance(result, Prediction):
                 name, error = result
                 raise ImageError(f"{name} {error}")
@@ -90,7 +143,10 @@ class TorchModel:
 
     def save(self, path: Path) -> None:
         """Writes the model file."""
-        write_model(path, self.card, weights_of(self.net.state_dict()))
+        weights = weights_of(_tensors(self.net, self.refusals))
+        if self.scores is not None:
+            weights[SCORES] = self.scores
+        write_model(path, self.card, weights)
 
 
 def load_torch_model(path: Path) -> TorchModel:
@@ -105,8 +161,25 @@ def load_torch_model(path: Path) -> TorchModel:
             )
     card, weights = read_model(path)
     net = build_net(card.net, card.preparation, len(card.classes))
-    net.load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
-    return TorchModel(card, net)
+    refusals = _refusals(card)
+    for name, tensor in _tensors(net, refusals).items():
+        tensor.copy_(torch.from_numpy(weights[name]))
+    return TorchModel(card, net, refusals, weights.get(SCORES))
+
+
+def _refusals(card: ModelCard) -> "list[Refusal]":
+    """As the card describes them, their numbers still to be filled in."""
+    specs = [one.refusal for one in card.net.members] if isinstance(card.net, EnsembleSpec) else []
+    specs = specs or [card.refusal]
+    return [Refusal(spec, len(card.classes)) for spec in specs if spec]
+
+
+def _tensors(net: nn.Module, refusals: Iterable[Refusal]) -> dict[str, Tensor]:
+    """All that the model file holds, by the names that it has there."""
+    tensors = net.state_dict()
+    for number, refusal in enumerate(refusals):
+        tensors |= {f"{REFUSAL}{number}.{name}": t for name, t in refusal.state_dict().items()}
+    return tensors
 
 
 def _expected_forms(path: Path, card: ModelCard) -> dict[str, Form]:
@@ -123,7 +196,28 @@ def _expected_forms(path: Path, card: ModelCard) -> dict[str, Form]:
             raise ModelError(
                 f"{path}: images of {size}x{size} are too small for its own net; train again"
             ) from error
-    return {name: (tuple(t.shape), _TYPES[t.dtype]) for name, t in net.state_dict().items()}
+        _check_features(path, card, net)
+        tensors = _tensors(net, _refusals(card))
+    forms: dict[str, Form] = {n: (tuple(t.shape), _TYPES[t.dtype]) for n, t in tensors.items()}
+    return forms | ({SCORES: ((card.num_scores,), "F32")} if card.num_scores else {})
+
+
+def _check_features(path: Path, card: ModelCard, net: nn.Module) -> None:
+    """Raises ModelError unless every net has as many features as its refusal wants."""
+    if isinstance(card.net, EnsembleSpec) and isinstance(net, Ensemble):
+        pairs = list(zip(net.members, (one.refusal for one in card.net.members), strict=True))
+    else:
+        pairs = [(net, card.refusal)]
+    size, channels = card.preparation.size, card.preparation.channels
+    for one, spec in pairs:
+        if spec is None:
+            continue
+        _, found = features(one, torch.empty(1, channels, size, size))
+        own, wanted = [one.shape[1] for one in found], [depth[0] for depth in spec.depths]
+        if own != wanted:
+            raise ModelError(
+                f"{path}: its net has {own} features where its refusal wants {wanted}; train again"
+            )
 
 
 def _words(form: Form | None) -> str:

@@ -58,6 +58,14 @@ class ConvNet(nn.Module):
         self.head = nn.Linear(widths[-1], num_classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.relu(self.norm(self.stem(x)), inplace=True)
-        features = self.dropout(torch.amax(self.stages(x), dim=(2, 3)))
-        return self.head(features)  # type: ignore[no-any-return]
+        return self.logits_of(self.activations(x)[-1])
+
+    def activations(self, x: Tensor) -> list[Tensor]:
+        """The map of the first layer, that of each stage, and the vector that the head gets."""
+        found = [F.relu(self.norm(self.stem(x)), inplace=True)]
+        for stage in self.stages:
+            found.append(stage(found[-1]))
+        return [*found, torch.amax(found[-1], dim=(2, 3))]
+
+    def logits_of(self, last: Tensor) -> Tensor:
+        return self.head(self.dropout(last))  # type: ignore[no-any-return]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from eyespot.nets.refusal import Refusal, answered
 from eyespot.nets.spec import MemberSpec
-from eyespot.nets.views import views_of
 
 
 class Ensemble(nn.Module):
@@ -22,8 +22,16 @@ class Ensemble(nn.Module):
         self.specs = tuple(specs)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
-        log_probs = []
-        for net, spec in zip(self.members, self.specs, strict=True):
-            of_views = torch.stack([net(x) for x in views_of(x_BCHW, spec.views)])
-            log_probs.append((of_views.mean(dim=0) / spec.temperature).log_softmax(dim=1))
-        return torch.stack(log_probs).logsumexp(dim=0) - math.log(len(log_probs))
+        return self.answered(x_BCHW, [None] * len(self.specs))[0]
+
+    def answered(
+        self, x_BCHW: Tensor, refusals: Sequence[Refusal | None]
+    ) -> tuple[Tensor, Tensor | None]:
+        """What `forward` gives, and the mean of the members' refusals; None if one has none."""
+        log_probs, refused = [], []
+        for net, spec, refusal in zip(self.members, self.specs, refusals, strict=True):
+            logits, own = answered(net, x_BCHW, spec.views, refusal)
+            log_probs.append((logits / spec.temperature).log_softmax(dim=1))
+            refused += [] if own is None else [own]
+        mean = torch.stack(refused).mean(dim=0) if len(refused) == len(log_probs) else None
+        return torch.stack(log_probs).logsumexp(dim=0) - math.log(len(log_probs)), mean

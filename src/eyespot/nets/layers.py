@@ -2,8 +2,9 @@
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
-from torch import nn
+from torch import Tensor, nn
 
 from eyespot.nets.layerlist import (
     Activation,
@@ -30,10 +31,29 @@ ACTIVATIONS: dict[Activation, type[nn.Module]] = {
     "sigmoid": nn.Sigmoid,
 }
 
+POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d)
 
-def layers_net(
-    layers: Sequence[Layer], *, channels: int, size: int, num_classes: int
-) -> nn.Sequential:
+
+class LayersNet(nn.Sequential):
+    """(B, C, size, size) -> logits (B, K), layer by layer."""
+
+    def activations(self, x: Tensor) -> list[Tensor]:
+        """What its pools give, or its convolutions where there is no pool, and the head's input."""
+        pooled = any(isinstance(module, POOLS) for module in self)
+        found = []
+        for module, following in pairwise(self):
+            x = module(x)
+            if x.ndim == 4 and (
+                isinstance(module, POOLS) if pooled else isinstance(following, nn.Conv2d)
+            ):
+                found.append(x)
+        return [*found, x]
+
+    def logits_of(self, last: Tensor) -> Tensor:
+        return self[-1](last)  # type: ignore[no-any-return]
+
+
+def layers_net(layers: Sequence[Layer], *, channels: int, size: int, num_classes: int) -> LayersNet:
     """(B, C, size, size) -> logits (B, K).
 
     Its first weights are drawn as Keras draws them (Glorot and Bengio 2010), biases are 0: whoever
@@ -48,7 +68,7 @@ def layers_net(
     ):
         for name, module in _modules(layer, shape_in, shape_out):
             modules[f"{name}{number}"] = module
-    net = nn.Sequential(modules)
+    net = LayersNet(modules)
     for module in net:
         if isinstance(module, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(module.weight)

@@ -47,10 +47,27 @@ class LayersSpec(BaseModel):
         return f"layers {'-'.join(layer.type for layer in self.layers)}"
 
 
+class RefusalSpec(BaseModel):
+    """How much is kept to tell pictures of something else. See Refusal.
+
+    depths: the number of features and of main directions of each depth of the net. share: of good
+    pictures that are refused, as was aimed at on the validation part.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    depths: tuple[
+        tuple[Annotated[int, Field(ge=1, le=2**16)], Annotated[int, Field(ge=1, le=256)]], ...
+    ] = Field(min_length=1, max_length=MAX_LAYERS + 1)
+    num_neighbours: int = Field(ge=1, le=2**16)
+    share: float = Field(gt=0, le=0.5)
+
+
 class MemberSpec(BaseModel):
     """One net of an ensemble, with what else its answer hangs on.
 
-    mean, std: of its own training part, as in Preparation. views, temperature: as in ModelCard.
+    mean, std: of its own training part, as in Preparation. views, temperature, refusal: as in
+    ModelCard.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
@@ -60,6 +77,7 @@ class MemberSpec(BaseModel):
     std: tuple[Annotated[float, Field(ge=1e-4, le=1)], ...] = Field(min_length=1, max_length=3)
     views: Views
     temperature: float = Field(gt=0, le=1000)
+    refusal: RefusalSpec | None = None
 
 
 class EnsembleSpec(BaseModel):

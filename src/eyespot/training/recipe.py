@@ -113,6 +113,10 @@ class Recipe(BaseModel):
     ema: float = Field(0, ge=0, lt=1)
     test_views: Literal[Views, "auto"] = "one"
 
+    # The share of good pictures of which the model may say that it does not know them, so that it
+    # can say so of others; 0 for a model that always answers.
+    refuse: float = Field(0.02, ge=0, le=0.5)
+
     # Classes of unequal size: "weights" counts the images of small classes more, "sampling" shows
     # them more often; "auto" does so above 3 : 1.
     balance: Literal["auto", "none", "weights", "sampling"] = "auto"
