@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -119,6 +120,22 @@ def test_images_are_found_below_the_table_and_without_suffix(tmp_path):
 
     assert data.names == tuple(sorted(names))
     assert data.issues == ()
+
+
+def test_a_name_that_eyespot_has_quoted_is_found_and_one_that_is_called_so_comes_first(tmp_path):
+    text = "image,label\n'=a/1.png,x\n'=b.png,x\n'-c.png,y\n"
+
+    data = read(table(tmp_path, text, "=a/1.png", "=b.png", "'=b.png", "-c.png"))
+
+    assert labels(data) == {"=a/1.png": "x", "'=b.png": "x", "-c.png": "y"}
+
+
+def test_a_table_with_a_names_odd_bytes_finds_images_in_folders_below(tmp_path):
+    names = [os.fsdecode(b"set/odd-\xff.png"), "set/\xe9.png"]
+    listing = table(tmp_path, "", *names)
+    listing.write_bytes(b"image,label\nodd-\xff.png,x\n\xc3\xa9.png,y\n")
+
+    assert labels(read(listing)) == dict(zip(names, "xy", strict=True))
 
 
 def test_a_name_that_fits_two_images_is_not_guessed(tmp_path):

@@ -4,7 +4,18 @@ import os
 
 import typer
 
-from eyespot.cli import augment, check, compare, evaluate, predict, report, show, split, train
+from eyespot.cli import (
+    augment,
+    check,
+    compare,
+    evaluate,
+    predict,
+    report,
+    show,
+    split,
+    suspects,
+    train,
+)
 from eyespot.cli.outcome import guarded
 
 app = typer.Typer(
@@ -21,6 +32,7 @@ app.command("augment")(guarded(augment.command))
 app.command("train")(guarded(train.command))
 app.command("evaluate")(guarded(evaluate.command))
 app.command("compare")(guarded(compare.command))
+app.command("suspects")(guarded(suspects.command))
 app.command("predict")(guarded(predict.command))
 app.command("report")(guarded(report.command))
 app.command("show")(guarded(show.command))

@@ -25,6 +25,7 @@ def command(
     seed: given.SeedOption = None,
     columns: given.ColumnsOption = None,
     quarantine: given.QuarantineOption = None,
+    labels: given.LabelsOption = None,
     as_json: given.JsonOption = False,
 ) -> None:
     """Train a classifier on a pile of images.
@@ -42,6 +43,7 @@ def command(
             settings=given.recipe_fields(settings, seed, folds),
             columns=given.parse_columns(columns),
             quarantine=quarantine,
+            labels=labels,
             split=split,
             out=out,
             minutes=minutes,

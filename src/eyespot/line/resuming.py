@@ -30,6 +30,7 @@ class Request:
     split: str | None
     minutes: float | None
     recipe: str
+    labels: str | None = None
     ensemble: bool = False
     fitted: str | None = None
     classes: Sequence[str] | None = None
@@ -38,6 +39,16 @@ class Request:
     def wish(self) -> Recipe:
         """The recipe to start from."""
         return Recipe(**tomllib.loads(self.fitted or self.recipe))
+
+    @property
+    def words(self) -> list[str]:
+        """What to type behind `eyespot train` to read the same images; nothing for memory."""
+        if self.source is None:
+            return []
+        named = ",".join(f"{role}={name}" for role, name in (self.columns or {}).items())
+        options = {"--columns": named, "--quarantine": self.quarantine}
+        given = [word for pair in options.items() if pair[1] for word in pair]
+        return [self.source, *map(str, given)]
 
     def source_or(self, given: Source | None) -> Source:
         """The source to read again. given: the pictures that were in memory.

@@ -21,6 +21,7 @@ class Trained:
     folds: the scores of a cross-validation; the evaluation is then of the images of all folds, each
     judged by the model that had not seen it. model: None for folds without an ensemble.
     ensemble_evaluation: of the ensemble, on the images that were kept out of all folds.
+    num_doubted: labels that are wrong, as far as the model can be sure; suspects.csv names them.
     """
 
     run: Run
@@ -30,6 +31,7 @@ class Trained:
     counts: Mapping[Part, Sequence[int]]
     evaluation: Evaluation | None
     seconds: float
+    num_doubted: int = 0
     folds: FoldScores | None = None
     ensemble_evaluation: Evaluation | None = None
 
@@ -43,6 +45,7 @@ class Trained:
             "classes": list(self.classes),
             "seconds": round(self.seconds, 2),
             "accuracy": asdict(accuracy) if accuracy else None,
+            "num_doubted": self.num_doubted,
         }
         if self.folds:
             tested = self.ensemble_evaluation
@@ -63,6 +66,17 @@ class Trained:
         elif self.model:
             told.append("ensemble: not tested, it has seen every image")
         return told
+
+    def doubt(self) -> str | None:
+        """What is to be said of wrong labels, if any."""
+        if not self.num_doubted:
+            return None
+        told = f"{self.run.suspects.name}: {count(self.num_doubted, 'label')} to look at among"
+        if self.folds:
+            return f"{told} {sum(self.folds.nums):,} images"
+        judged = sum(sum(self.counts[part]) for part in ("valid", "test"))
+        others = "--folds 5 looks at the training images"
+        return f"{told} {judged:,} validation and test images; {others}"
 
     @property
     def usable(self) -> Run:

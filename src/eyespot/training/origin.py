@@ -28,6 +28,7 @@ def find_origin(
     num_parameters: int,
     dataset: DataSummary,
     notes: Sequence[str],
+    source: Sequence[str],
     seconds: float,
 ) -> Origin:
     """All that origin.json says, with this process's command, machine and time of day.
@@ -50,6 +51,7 @@ def find_origin(
         num_parameters=num_parameters,
         dataset=dataset,
         notes=notes,
+        source=source,
     )
 
 

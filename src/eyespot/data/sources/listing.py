@@ -114,6 +114,8 @@ def _row(cells: list[str], width: int, place: _Place, finder: Finder) -> tuple[s
     if not label:
         return Miss("no-label", f"the label of '{image}' is empty")
     name = finder.find(image)
+    if isinstance(name, Miss) and (own := _plain(image)) != image:
+        name = finder.find(own)
     if isinstance(name, Miss):
         return name
     return name, label

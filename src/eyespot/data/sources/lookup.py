@@ -38,13 +38,14 @@ class Finder:
         path = posixpath.normpath(path)
         if path.split("/")[0] == "..":
             return Miss("outside", f"'{cell}' leads out of the table's folder")
-        if path in self._names:
-            return path
+        forms = [path]
         if self._encoding == "latin-1":  # the table may hold the file system's own bytes
-            raw = os.fsdecode(path.encode("latin-1"))
-            if raw in self._names:
-                return raw
-        found = self._by_end(unicodedata.normalize("NFC", path))
+            forms.append(os.fsdecode(path.encode("latin-1")))
+        for form in forms:
+            if form in self._names:
+                return form
+        ends = (self._by_end(unicodedata.normalize("NFC", form)) for form in forms)
+        found = next(filter(None, ends), [])
         if len(found) == 1:
             return found[0]
         if found:
