@@ -208,6 +208,10 @@ class Run:
         return self.path / "predictions.csv"
 
     @property
+    def suspects(self) -> Path:
+        return self.path / "suspects.csv"
+
+    @property
     def evaluation(self) -> Path:
         return self.path / "evaluation.json"
 
@@ -233,7 +237,11 @@ class Run:
             f"{part}_names", "classes", f"{part}_labels", f"{part}_probs"
         )
         return Predictions(
-            names=tuple(names.tolist()), classes=tuple(classes.tolist()), labels=labels, probs=probs
+            names=tuple(names.tolist()),
+            classes=tuple(classes.tolist()),
+            labels=labels,
+            probs=probs,
+            refusal=self._array_or_none(f"{part}_refusal"),
         )
 
     def read_pictures(self) -> dict[str, Array]:
@@ -241,11 +249,31 @@ class Run:
         names, pictures = self._arrays("picture_names", "pictures")
         return dict(zip(names.tolist(), pictures, strict=True))
 
+    def read_heats(self) -> dict[str, Array]:
+        """Where the model looked, by name: uint8 (H, W), 255 most; for some of the pictures.
+
+        Empty for a run that an earlier version made.
+        """
+        names, heats = (self._array_or_none(name) for name in ("heat_names", "heats"))
+        return (
+            {} if names is None or heats is None else dict(zip(names.tolist(), heats, strict=True))
+        )
+
     def _arrays(self, *names: str) -> list[Array]:
+        with self._predictions_file() as arrays:
+            return [arrays[name] for name in names]
+
+    def _array_or_none(self, name: str) -> Array | None:
+        """An array that not every model, and no earlier version, has written."""
+        with self._predictions_file() as arrays:
+            return arrays[name] if name in arrays else None
+
+    @contextlib.contextmanager
+    def _predictions_file(self) -> Iterator[Mapping[str, Array]]:
         try:
             # np.load leaves a file that it has opened itself and cannot read open.
             with open(self.predictions, "rb") as file, np.load(file, allow_pickle=False) as arrays:
-                return [arrays[name] for name in names]
+                yield arrays
         # A damaged zip raises nearly anything: zlib.error, NotImplementedError, RuntimeError, ...
         except Exception as error:
             raise DataError(
@@ -268,19 +296,29 @@ class Run:
 
 
 def write_predictions(
-    run: Run, valid: Predictions, test: Predictions, pictures: Mapping[str, Array]
+    run: Run,
+    valid: Predictions,
+    test: Predictions,
+    pictures: Mapping[str, Array],
+    heats: Mapping[str, Array] | None = None,
 ) -> None:
     """Writes predictions.npz: all that the report needs, so that the images may go away.
 
-    pictures: some of the test images by name, each uint8 (H, W, C), all of one shape.
+    pictures: some of the test images by name, each uint8 (H, W, C), all of one shape. heats: of
+    some of these, each uint8 (H, W), 255 where the model looked most.
     """
     arrays: dict[str, Array] = {"classes": np.array(test.classes, dtype=np.str_)}
     for part, predictions in (("valid", valid), ("test", test)):
         arrays[f"{part}_names"] = np.array(predictions.names, dtype=np.str_)
         arrays[f"{part}_labels"] = predictions.labels
         arrays[f"{part}_probs"] = predictions.probs
+        if predictions.refusal is not None:
+            arrays[f"{part}_refusal"] = predictions.refusal
     arrays["picture_names"] = np.array(list(pictures), dtype=np.str_)
     arrays["pictures"] = np.array(list(pictures.values()), dtype=np.uint8)
+    if heats:
+        arrays["heat_names"] = np.array(list(heats), dtype=np.str_)
+        arrays["heats"] = np.array(list(heats.values()), dtype=np.uint8)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, **arrays)  # type: ignore[arg-type]
     write_bytes(run.predictions, buffer.getvalue())

@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING
 from eyespot.data.faintness import faint_images
 from eyespot.data.keeping import write_split
 from eyespot.data.loading import Loaded
+from eyespot.data.relabelling import relabelled
 from eyespot.data.splits import Split
 from eyespot.data.summary import described, sentences, summarised
 from eyespot.data.survey import Survey, survey
 from eyespot.errors import DataError, EyespotError, MissingExtra, UsageError
 from eyespot.evaluation import examples, judge
+from eyespot.evaluation.examples import MOST_BYTES, NUM_SUSPECTS
 from eyespot.evaluation.folds import fold_scores, pooled
 from eyespot.evaluation.record import write_record
+from eyespot.evaluation.suspects import suspects
 from eyespot.files import (
     Run,
     new_run,
@@ -30,6 +33,7 @@ from eyespot.files import (
     write_text,
 )
 from eyespot.line.choices import cautions, choice
+from eyespot.line.explaining import heats_of
 from eyespot.line.folding import (
     FoldPlan,
     check_folds,
@@ -71,6 +75,7 @@ def train(
     settings: Mapping[str, object] | None = None,
     columns: Mapping[str, str] | None = None,
     quarantine: str | Path | None = None,
+    labels: str | Path | None = None,
     split: str | Path | None = None,
     out: str | Path | None = None,
     minutes: float | None = None,
@@ -82,9 +87,10 @@ def train(
 
     source: anything that `read` takes, or a Dataset. recipe: `standard` if not given. settings:
     recipe fields to replace. quarantine: a table of images to leave out, besides the set's own.
-    split: a split.csv whose parts are to be taken as they are, whatever the recipe says of them.
-    out: the run folder, `runs/<dataset>-<n>` if not given. The test part is looked at once, at the
-    end.
+    labels: a table of images with labels that count instead of the set's own; all others keep
+    theirs. split: a split.csv whose parts are to be taken as they are, whatever the recipe says of
+    them. out: the run folder, `runs/<dataset>-<n>` if not given. The test part is looked at once,
+    at the end.
 
     minutes: a time for reading and training; judging comes on top. The number of steps that fit is
     measured at the start and written into the recipe, so that the run can be repeated without it.
@@ -112,6 +118,7 @@ def train(
             source=path_of(source),
             columns=columns,
             quarantine=path_of(quarantine),
+            labels=path_of(labels),
             split=path_of(split),
             minutes=minutes,
             ensemble=ensemble,
@@ -124,6 +131,7 @@ def train(
             settings=settings,
             columns=columns,
             quarantine=quarantine,
+            labels=labels,
             split=split,
             minutes=minutes,
             ensemble=ensemble,
@@ -132,11 +140,15 @@ def train(
         request = read_request(Run(Path(resume)))
         source = request.source_or(source)
     dataset = read_source(source, request.columns, request.quarantine, tell)
+    if request.labels is not None:
+        dataset = relabelled(dataset, request.labels)
     dataset = arranged_set(dataset, request.wish)
     with _run_folder(out, dataset, resume) as run, _noting(run, request):
         write_request(run, request)
         trained = _train_in(run, dataset, request, tell, started)
         remove_checkpoints(run)
+    if told := trained.doubt():
+        tell.say(told)
     return trained
 
 
@@ -172,7 +184,7 @@ def _train_in(
     write_request(run, replace(request, fitted=recipe.toml(), classes=loaded.dataset.classes))
     plan = Plan(recipe=recipe, loaded=loaded, split=parts, issues=issues)
     _write_plan(run, plan, made.folds.numbers if made else None)
-    work = _Work(looks=looks, notes=notes, tell=tell, started=started)
+    work = _Work(looks=looks, notes=notes, source=request.words, tell=tell, started=started)
     if made:
         return _train_folds(run, plan, made, work, ensembled=request.ensemble)
     return _train_one(run, plan, work)
@@ -184,6 +196,7 @@ class _Work:
 
     looks: Survey
     notes: Sequence[str]
+    source: Sequence[str]
     tell: Progress
     started: float
 
@@ -195,17 +208,20 @@ def _train_one(run: Run, plan: Plan, work: _Work) -> Trained:
     recipe, loaded, parts = plan.recipe, plan.loaded, plan.split
     model = untrained(recipe, loaded, parts)
     history = learn(run, model, loaded, parts, recipe, work.tell)
-    model, valid = calibrated(model, loaded, parts.indices("valid"))
+    model, valid = calibrated(model, loaded, parts, recipe)
     test = predictions_of(model, loaded, parts.indices("test"))
     evaluation = judge(test) if len(test) else None
     model = scored(model, evaluation)
     model.save(run.model)
-    write_record(run, valid, test, _pictures(loaded, test))
+    pictures = _pictures(loaded, valid, test)
+    heats = heats_of(model, test, pictures)
+    num_doubted = write_record(run, valid, test, pictures, heats=heats)
     origin = find_origin(
         history=history,
         num_parameters=sum(weight.numel() for weight in model.net.parameters()),
         dataset=summarised(loaded, work.looks, parts),
         notes=work.notes,
+        source=work.source,
         seconds=time.perf_counter() - work.started,
     )
     write_json(run.origin, asdict(origin))
@@ -217,6 +233,7 @@ def _train_one(run: Run, plan: Plan, work: _Work) -> Trained:
         classes=model.classes,
         counts=plan.counts,
         evaluation=evaluation,
+        num_doubted=num_doubted,
         seconds=time.perf_counter() - work.started,
     )
 
@@ -257,13 +274,18 @@ def _train_folds(run: Run, plan: Plan, made: FoldPlan, work: _Work, *, ensembled
         "folds": record_of(folds, scores),
         "ensemble": asdict(tested) if tested else None,
     }
-    write_record(run, nothing(test.classes), test, _pictures(plan.loaded, test), more=record)
+    none = nothing(test.classes)
+    pictures = _pictures(plan.loaded, none, test)
+    known = {name: heat for fold in folds for name, heat in fold.read_heats().items()}
+    heats = {name: known[name] for name in pictures if name in known}
+    num_doubted = write_record(run, none, test, pictures, heats=heats, more=record)
     summary = summarised(plan.loaded, work.looks, plan.split)
     origin = find_origin(
         history=(),
         num_parameters=num_parameters(folds[0]),
         dataset=replace(summary, split=made.folds.how),
         notes=work.notes,
+        source=work.source,
         seconds=time.perf_counter() - work.started,
     )
     origin = replace(origin, train_seconds=train_seconds(folds))
@@ -276,6 +298,7 @@ def _train_folds(run: Run, plan: Plan, made: FoldPlan, work: _Work, *, ensembled
         classes=test.classes,
         counts=plan.counts,
         evaluation=judge(test),
+        num_doubted=num_doubted,
         seconds=time.perf_counter() - work.started,
         folds=scores,
         ensemble_evaluation=tested,
@@ -352,12 +375,16 @@ def _go_on(run: Run, request: Request) -> str:
     return f"eyespot train --resume {shlex.quote(str(run.path))}"
 
 
-def _pictures(loaded: Loaded, test: Predictions) -> dict[str, Array]:
-    """The test images that the report shows, as the model saw them."""
+def _pictures(loaded: Loaded, valid: Predictions, test: Predictions) -> dict[str, Array]:
+    """The images that the report shows, as the model saw them."""
     if not len(test):
         return {}
     places = {name: index for index, name in enumerate(loaded.dataset.names)}
-    return {name: loaded.images[places[name]] for name in examples(test)}
+    found = suspects(pooled([valid, test], [*valid.names, *test.names]))
+    doubted = [one.name for one in found if one.sure][:NUM_SUSPECTS]
+    most = MOST_BYTES // loaded.images[0].nbytes
+    chosen = examples(test, besides=doubted, most=most)
+    return {name: loaded.images[places[name]] for name in chosen}
 
 
 def _write_plan(run: Run, plan: Plan, folds: Sequence[int | None] | None = None) -> None:

@@ -1,0 +1,131 @@
+"""Where a model looked: kept with a run for its report, or written as pictures for a person."""
+
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from PIL import Image
+
+from eyespot.errors import ImageError
+from eyespot.evaluation import mistakes, sample
+from eyespot.evaluation.heat import as_bytes, side_by_side
+from eyespot.files import write_bytes, write_table
+from eyespot.images.decode import in_order
+from eyespot.models.predict import batch_size, prepared
+from eyespot.models.tables import Result
+from eyespot.values import Array, ImageInput, Pictures, Prediction, Predictions
+
+if TYPE_CHECKING:
+    from eyespot.models.torch_model import TorchModel
+
+NUM_MISTAKES = 48  # the worst, whose heats are kept
+TABLE = "heats.csv"
+_LONGEST = 80  # bytes of a picture's and of a class's name in the name of a file
+
+HeatBy = Literal["net", "occlusion"]
+
+
+def heats_of(
+    model: "TorchModel", said: Predictions, pictures: Mapping[str, Array]
+) -> dict[str, Array]:
+    """Where the model saw what it says of the worst mistakes and of the sample, by name.
+
+    uint8 (S, S), 255 most. pictures: prepared images by name; what is not there is left out.
+    """
+    chosen = dict.fromkeys([*mistakes(said)[:NUM_MISTAKES].tolist(), *sample(said).tolist()])
+    rows = [row for row in chosen if said.names[row] in pictures]
+    if not rows:
+        return {}
+    names = [said.names[row] for row in rows]
+    images = np.stack([pictures[name] for name in names])
+    return dict(zip(names, _heats(model, images, said.predicted[rows], by="net"), strict=True))
+
+
+def write_heats(
+    model: "TorchModel",
+    pictures: Pictures,
+    results: Sequence[Result],
+    folder: Path,
+    *,
+    by: HeatBy = "net",
+) -> int:
+    """Writes a PNG for each picture, and a table of them; returns how many.
+
+    On the left what the model saw, on the right where in it it saw what it answered. results: what
+    `answers` gave for the pictures. folder: an empty one. by: the net's gradients, or how much less
+    sure the model gets where the picture is covered.
+    """
+    good = [row for row, result in enumerate(results) if isinstance(result, Prediction)]
+    said = [result for result in results if isinstance(result, Prediction)]
+    names = file_names((one.name, "unknown" if one.unknown else one.label) for one in said)
+    images = _prepared(model, [(pictures.names[row], pictures.images[row]) for row in good])
+    waiting = zip(said, names, images, strict=True)
+    while batch := list(islice(waiting, batch_size(model.preparation.size))):
+        seen = np.stack([image for _, _, image in batch])
+        classes = np.array([model.classes.index(one.label) for one, _, _ in batch])
+        for (_, name, image), heat in zip(batch, _heats(model, seen, classes, by=by), strict=True):
+            write_bytes(folder / name, _png(side_by_side(image, heat)))
+    rows = [
+        (one.name, name, one.label, f"{one.probability:.6f}", "yes" if one.unknown else "no")
+        for one, name in zip(said, names, strict=True)
+    ]
+    write_table(folder / TABLE, ("name", "file", "label", "probability", "unknown"), rows)
+    return len(rows)
+
+
+def file_names(pairs: Iterable[tuple[str, str]]) -> list[str]:
+    """A name for a PNG of each picture and its answer: `seven-is-7.png`, a second `-2`.
+
+    Safe for every file system, whatever pictures and classes are called: no two are alike, not even
+    without case.
+    """
+    used: set[str] = set()
+    found = []
+    for picture, answer in pairs:
+        stem = f"{_tame(PurePath(picture).stem, 'picture')}-is-{_tame(answer, 'class')}"
+        name, number = f"{stem}.png", 1
+        while name.casefold() in used:
+            number += 1
+            name = f"{stem}-{number}.png"
+        used.add(name.casefold())
+        found.append(name)
+    return found
+
+
+def _tame(text: str, otherwise: str) -> str:
+    """Letters, digits, dots, dashes and underscores, none but the latter at either end."""
+    tamed = re.sub(r"[^\w.-]+", "-", text).encode()[:_LONGEST].decode(errors="ignore")
+    return tamed.strip(".-") or otherwise
+
+
+def _heats(model: "TorchModel", images: Array, classes: Array, *, by: HeatBy) -> Array:
+    if by == "occlusion":
+        from eyespot.evaluation.occlusion import occlusion_maps
+
+        return as_bytes(occlusion_maps(model, images, classes))
+    from eyespot.evaluation.gradcam import heat_maps
+
+    return as_bytes(heat_maps(model, images, classes))
+
+
+def _prepared(model: "TorchModel", named: Sequence[tuple[str, ImageInput]]) -> Iterator[Array]:
+    """What the model sees, in order. Raises ImageError for a picture that is gone meanwhile."""
+
+    def load(one: tuple[str, ImageInput]) -> Array:
+        name, source = one
+        try:
+            return prepared(source, model.preparation)
+        except ImageError as error:
+            raise ImageError(f"{name} {error}") from error
+
+    return in_order(load, named)
+
+
+def _png(picture: Array) -> bytes:
+    data = io.BytesIO()
+    Image.fromarray(picture).save(data, "PNG")
+    return data.getvalue()
