@@ -28,6 +28,7 @@ EQUAL = (
     "model.safetensors",
     "predictions.npz",
     "predictions.csv",
+    "suspects.csv",
     "evaluation.json",
 )
 # Forks a process for each line of orders, {"arguments", "talk", "die_at", "eager"}, so that each

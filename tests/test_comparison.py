@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from scipy.stats import binomtest
 
 from eyespot.errors import DataError
 from eyespot.evaluation import compare, judge
-from eyespot.evaluation.comparison import mcnemar, paired_difference
+from eyespot.evaluation.comparison import holm, mcnemar, paired_difference
 from eyespot.files import Run, write_predictions
 from eyespot.values import Predictions
 
@@ -198,7 +199,8 @@ def kept(folder, predictions):
     return folder
 
 
-def test_the_verb_says_which_is_better(eyespot, tmp_path):
+def test_the_verb_says_which_is_better(eyespot, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     first, second = counted(both=180, gained=14, lost=2, neither=4)
     one, two = kept(tmp_path / "one", first), kept(tmp_path / "two", second)
 
@@ -224,7 +226,8 @@ def test_the_verb_says_which_is_better(eyespot, tmp_path):
         (4, 4, "neither is better"),
     ],
 )
-def test_the_verb_says_what_may_be_chance(gained, lost, verdict, eyespot, tmp_path):
+def test_the_verb_says_what_may_be_chance(gained, lost, verdict, eyespot, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     first, second = counted(both=180, gained=gained, lost=lost, neither=4)
     one, two = kept(tmp_path / "one", first), kept(tmp_path / "two", second)
 
@@ -234,6 +237,71 @@ def test_the_verb_says_what_may_be_chance(gained, lost, verdict, eyespot, tmp_pa
     assert (told["verdict"], told["significant"]) == (verdict, False)
     assert (told["gained"], told["lost"], told["num"]) == (gained, lost, len(first))
     assert told["runs"] == [str(one), str(two)]
+
+
+def test_several_runs_are_each_held_against_the_first(eyespot, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    first, better = counted(both=180, gained=14, lost=2, neither=4)
+    other = said([1] * 150)
+    for name, one in (("a", first), ("b", better), ("c", first), ("d", other)):
+        kept(Path(name), one)
+
+    answer = eyespot("compare", "a", "b", "c", "d")
+    told = json.loads(eyespot("compare", "a", "b", "c", "d", "--json").out)["standings"]
+
+    table = answer.out.splitlines()
+    assert table[0].split() == "run accuracy 95 % interval difference 95 % interval p".split()
+    assert [line.split()[:2] for line in table[1:5]] == [
+        ["a", "0.9100"],
+        ["b", "0.9700"],
+        ["c", "0.9100"],
+        ["d", "1.0000"],
+    ]
+    assert "b: b is better than a" in table
+    assert "c: neither is better" in table
+    assert table[-1].startswith("d: not compared: of 200 images that the first was judged by and")
+    assert [one["p"] for one in told] == [None, pytest.approx(2 * 0.00418, rel=1e-2), 1.0, None]
+    assert [one["significant"] for one in told] == [False, True, False, False]
+    assert told[3]["against_first"] is None
+
+
+def test_runs_judged_by_other_images_have_no_p(eyespot, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    one, two = kept(tmp_path / "one", said([1, 0, 1])), kept(tmp_path / "two", said([1, 0]))
+
+    answer = eyespot("compare", one, two)
+
+    assert answer.code == 0
+    assert (
+        "not compared: of 3 images that the first was judged by and 2 of the second" in answer.out
+    )
+    assert "p =" not in answer.out
+
+
+def test_a_run_that_no_image_judged_cannot_be_compared(eyespot, tmp_path):
+    one, two = kept(tmp_path / "one", said([1])), kept(tmp_path / "two", said([]))
+
+    answer = eyespot("compare", one, two)
+
+    assert answer.code == 3
+    assert f"{two} was judged by no image: it has no test part to compare" in answer.err
+
+
+def test_one_run_alone_is_a_misuse(eyespot, tmp_path):
+    answer = eyespot("compare", kept(tmp_path / "one", said([1])))
+
+    assert answer.code == 2
+    assert "name two runs or more to compare" in answer.err
+
+
+@given(st.lists(st.floats(0, 1), max_size=8))
+def test_holm_weighs_each_p_by_the_tests_that_are_left_and_keeps_their_order(p_values):
+    found = sorted(zip(p_values, holm(p_values), strict=True))
+
+    least = 0.0
+    for left, (p, adjusted) in zip(range(len(found), 0, -1), found, strict=True):
+        least = max(least, min(1.0, left * p))
+        assert adjusted == least
 
 
 def test_a_folder_that_is_no_run_ends_the_verb_with_a_sentence(eyespot, tmp_path):

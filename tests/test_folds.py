@@ -338,6 +338,7 @@ EQUAL = (
     "model.safetensors",
     "predictions.npz",
     "predictions.csv",
+    "suspects.csv",
     "evaluation.json",
 )
 THREE = {**TINY, "folds": 3}

@@ -69,6 +69,7 @@ class TestTrain:
             "model.safetensors",
             "predictions.npz",
             "predictions.csv",
+            "suspects.csv",
             "evaluation.json",
             "report.html",
         }
@@ -357,6 +358,20 @@ class TestEvaluate:
         judged = evaluate(trained.trained, trained.data)
 
         assert judged.evaluation == trained.trained.evaluation
+
+    def test_sets_of_a_coverage_are_judged_where_the_model_keeps_scores(self, trained):
+        model = eyespot.load(trained.run)
+        model.scores = np.full(30, 0.99, np.float32)
+
+        judged = evaluate(model, trained.data, coverage=0.9)
+        assert judged.sets.asked == 0.9
+        assert judged.sets.num == judged.evaluation.num
+        assert evaluate(model, trained.data).sets is None
+        with pytest.raises(UsageError, match="a coverage of 90 is no share"):
+            evaluate(model, trained.data, coverage=90)
+        model.scores = None
+        with pytest.raises(UsageError, match="keeps no scores of validation images"):
+            evaluate(model, trained.data, coverage=0.9)
 
     def test_a_part_can_be_named(self, trained):
         judged = evaluate(trained.run, trained.data, part="valid")

@@ -33,6 +33,7 @@ EQUAL = (
     "model.safetensors",
     "predictions.npz",
     "predictions.csv",
+    "suspects.csv",
     "evaluation.json",
 )
 

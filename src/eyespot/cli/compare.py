@@ -1,4 +1,4 @@
-"""`eyespot compare RUN RUN`."""
+"""`eyespot compare RUN RUN...`."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -7,41 +7,44 @@ from typing import Annotated
 import typer
 
 from eyespot.cli.options import JsonOption
-from eyespot.cli.talk import printable, show_json
+from eyespot.cli.talk import printable, say, show_json
+from eyespot.errors import EyespotError, UsageError
 
-RunArgument = Annotated[
-    Path, typer.Argument(metavar="RUN", help="A run folder.", show_default=False)
+RunsArgument = Annotated[
+    list[Path], typer.Argument(metavar="RUN RUN...", help="Run folders.", show_default=False)
 ]
+OutOption = Annotated[Path, typer.Option(help="The page; an earlier one of eyespot is replaced.")]
 
 
-def command(first: RunArgument, second: RunArgument, as_json: JsonOption = False) -> None:
-    """Say whether the second run is better than the first, or whether that may be chance.
+def command(
+    runs: RunsArgument, out: OutOption = Path("compare.html"), as_json: JsonOption = False
+) -> None:
+    """Say which of several runs is better, or whether that may be chance, and make a page of it.
 
-    Both must have been judged by the same images: those of a test part that the set came with, of
-    one seed, of one --split, or of all folds. The exact test of McNemar decides, at 5 %.
+    The first run is what the others are held against. All must have been judged by the same images:
+    those of a test part that the set came with, of one seed, of one --split, or of all folds. The
+    exact test of McNemar decides, at 5 %, and by Holm's rule where there are several.
     """
-    from eyespot.evaluation import compare
     from eyespot.files import Run
+    from eyespot.reports import compare_page
+    from eyespot.reports.plaintext import comparison_report
+    from eyespot.reports.standings import standings
 
-    found = compare(*(Run(path).read_predictions("test") for path in (first, second)))
-    names = [printable(str(path)) for path in (first, second)]
-    gain = found.difference
-    if not found.significant:
-        word = "gain" if gain.value > 0 else "loss"
-        verdict = f"this {word} is inside the noise" if gain.value else "neither is better"
-    else:
-        better, worse = reversed(names) if gain.value > 0 else names
-        verdict = f"{better} is better than {worse}"
+    if len(runs) < 2:
+        raise UsageError("name two runs or more to compare")
+    names = [printable(str(path)) for path in runs]
+    found = standings(names, [Run(path).read_predictions("test") for path in runs])
+    try:
+        page = compare_page([Run(path) for path in runs], out)
+        told = f"page: {page}"
+    except EyespotError as error:  # the numbers are there all the same
+        page, told = None, f"no page: {error}"
     if as_json:
-        facts = {**asdict(found), "significant": found.significant, "verdict": verdict}
-        show_json({"runs": list(map(str, (first, second))), **facts})
-        return
-    interval = f"{gain.value:+.4f} (95 % interval {gain.low:+.4f} to {gain.high:+.4f})"
-    rows = {names[0]: str(found.first), names[1]: str(found.second), "difference": interval}
-    for name, numbers in rows.items():
-        print(f"{name:<{max(map(len, rows))}}  {numbers}")
-    print(
-        f"of {found.num:,} images only the first got {found.lost:,} right, only the second "
-        f"{found.gained:,}; McNemar's exact test: p = {found.p:.2g}"
-    )
-    print(verdict)
+        facts: dict[str, object] = {"runs": list(map(str, runs)), "page": page and str(page)}
+        if len(found) == 2 and (pair := found[1].against):
+            facts |= {**asdict(pair), "significant": found[1].significant}
+            facts["verdict"] = found[1].verdict
+        show_json({**facts, "standings": [one.as_json() for one in found]})
+    else:
+        print(comparison_report(found), end="")
+    say(told)

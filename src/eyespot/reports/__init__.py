@@ -1,5 +1,6 @@
 """The pages: how good a run is, from its folder alone, and what a check found in a set."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,20 @@ def report(run: Run | str | Path) -> Path:
     except ModuleNotFoundError as error:
         raise _said(error, action="A report") from error
     return write(run if isinstance(run, Run) else Run(Path(run)))
+
+
+def compare_page(runs: Sequence[Run], page: str | Path) -> Path:
+    """Writes one page for several runs side by side, from their folders alone; returns it.
+
+    Raises UsageError when another file than such a page is in its place, DataError for a run that
+    is not finished, ResourceError when it cannot be written, MissingExtra without matplotlib or
+    jinja2.
+    """
+    try:
+        from eyespot.reports.comparepage import write
+    except ModuleNotFoundError as error:
+        raise _said(error, action="A page of several runs") from error
+    return write(runs, Path(page))
 
 
 def check_page(checked: "Checked", folder: str | Path) -> Path:

@@ -1,10 +1,10 @@
-"""The figures of a report; build them inside `drawing.style()`.
+"""The figures of a report that show counts and pictures; build them inside `drawing.style()`.
 
 Shapes: N images, K classes, P parts.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 from unicodedata import east_asian_width
 
 import numpy as np
@@ -13,11 +13,20 @@ from matplotlib.collections import PatchCollection
 from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from eyespot.reports.drawing import ACCENT, INK, LINE, MUTED, PAPER, SOFT, WRONG, axes_in_inches
+from eyespot.reports.drawing import (
+    ACCENT,
+    INK,
+    LINE,
+    MUTED,
+    PAPER,
+    SOFT,
+    WRONG,
+    axes_in_inches,
+    legend,
+)
 from eyespot.reports.words import short
-from eyespot.values import Array, Epoch
+from eyespot.values import Array
 
 # In this order; the images of a set without parts of its own are all of one kind.
 _PART_COLOURS = {"train": ACCENT, "valid": SOFT, "test": MUTED, "free": LINE, "images": ACCENT}
@@ -29,37 +38,6 @@ NUM_BARS = 40  # more classes than this become an outline
 NUM_CELLS = 30  # more classes than this become a picture
 NUM_LABELS = 70  # more classes than this have no room for their names
 NUM_PIXELS = 300  # more classes than this are pooled, or a screen would drop single mistakes
-
-
-def accuracy(epochs: Sequence[Epoch], best_epoch: int) -> Figure:
-    """Accuracy of training and validation over the epochs; the chosen one is marked."""
-    figure, axes = axes_in_inches(4.8, 2.7)
-    train = [epoch.train_accuracy for epoch in epochs]
-    valid = [epoch.valid_accuracy for epoch in epochs]
-    _curves(figure, axes, epochs, train, valid, best_epoch)
-    axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
-    _title(figure, "Accuracy")
-    return figure
-
-
-def loss(epochs: Sequence[Epoch], best_epoch: int) -> Figure:
-    """Loss of training and validation over the epochs; the chosen one is marked."""
-    figure, axes = axes_in_inches(4.8, 2.7)
-    train, valid = [epoch.train_loss for epoch in epochs], [epoch.valid_loss for epoch in epochs]
-    _curves(figure, axes, epochs, train, valid, best_epoch)
-    _title(figure, "Loss, in nats")
-    return figure
-
-
-def rate(epochs: Sequence[Epoch]) -> Figure:
-    """The learning rate over the epochs."""
-    figure, axes = axes_in_inches(4.8, 1.6)
-    axes.plot([epoch.epoch for epoch in epochs], [epoch.rate for epoch in epochs], color=MUTED)
-    axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_locator(MaxNLocator(3))
-    _epoch_axis(axes)
-    _title(figure, "Learning rate")
-    return figure
 
 
 def class_distribution(classes: Sequence[str], counts: Mapping[Any, Sequence[int]]) -> Figure:
@@ -94,18 +72,25 @@ def class_distribution(classes: Sequence[str], counts: Mapping[Any, Sequence[int
     axes.tick_params(length=0, labelcolor=INK)
     axes.spines[:].set_visible(False)
     if len(parts) > 1:
-        _legend(figure, "upper left")
+        legend(figure, "upper left")
     return figure
 
 
-def confusion_matrix(classes: Sequence[str], counts_KK: Array) -> Figure:
-    """Truth by prediction, shaded by the share of the truth's images; mistakes have a colour."""
+def confusion_matrix(
+    classes: Sequence[str],
+    counts_KK: Array,
+    link: Callable[[int, int], str | None] = lambda truth, said: None,
+) -> Figure:
+    """Truth by prediction, shaded by the share of the truth's images; mistakes have a colour.
+
+    link: where a click on the cell of a truth and an answer leads, if anywhere.
+    """
     num = len(classes)
     names = [short(name, 18) for name in classes]
     labelled = num <= NUM_LABELS
     margin = _label_width(names) if labelled else 0.2
     upright = labelled and max(map(len, names)) > 2
-    side = min(max(4.0, 0.36 * num), 8.4)
+    side = min(max(4.0 if num > 4 else 2.4, 0.36 * num), 8.4)
     bottom = (margin if upright else 0.25) + 0.3 if labelled else 0.4
     figure, axes = axes_in_inches(
         margin + 0.3 + side,
@@ -117,7 +102,7 @@ def confusion_matrix(classes: Sequence[str], counts_KK: Array) -> Figure:
     )
     shares_KK = counts_KK / np.maximum(counts_KK.sum(axis=1, keepdims=True), 1)
     if num <= NUM_CELLS:
-        _draw_cells(axes, counts_KK, shares_KK, cell=72 * side / num)
+        _draw_cells(axes, counts_KK, shares_KK, cell=72 * side / num, link=link)
     else:
         _draw_pixels(axes, shares_KK)
     axes.set(xlim=(-0.5, num - 0.5), ylim=(num - 0.5, -0.5), xlabel="prediction", ylabel="truth")
@@ -154,47 +139,6 @@ def contact_sheet(pictures: Sequence[Array], captions: Sequence[tuple[str, bool]
     return figure
 
 
-def _curves(
-    figure: Figure,
-    axes: Axes,
-    epochs: Sequence[Epoch],
-    train: Sequence[float],
-    valid: Sequence[float],
-    best_epoch: int,
-) -> None:
-    numbers = [epoch.epoch for epoch in epochs]
-    dot = "o" if len(epochs) <= 40 else ""
-    axes.plot(numbers, train, color=MUTED, marker=dot, markersize=2.5, lw=1.2, label="training")
-    axes.plot(numbers, valid, color=ACCENT, marker=dot, markersize=2.5, lw=1.8, label="validation")
-    if best_epoch in numbers:
-        axes.axvline(best_epoch, color=LINE, lw=1, zorder=0)
-        axes.plot(
-            best_epoch,
-            valid[numbers.index(best_epoch)],
-            color=ACCENT,
-            marker="o",
-            markersize=7,
-            markerfacecolor=PAPER,
-            markeredgewidth=1.8,
-            linestyle="",
-            label=f"chosen, epoch {best_epoch}",
-        )
-    axes.grid(axis="y")
-    _epoch_axis(axes)
-    _legend(figure, "upper right")
-
-
-def _title(figure: Figure, words: str) -> None:
-    figure.text(0.01, 0.985, words, va="top", weight="bold")
-
-
-def _epoch_axis(axes: Axes) -> None:
-    axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
-    axes.set_xlabel("epoch")
-    axes.spines["left"].set_visible(False)
-    axes.tick_params(length=0)
-
-
 def _outline(parts: Sequence[str], counts_PK: Array) -> Figure:
     figure, axes = axes_in_inches(4.8, 2.4, left=0.6, top=0.4)
     order = np.argsort(-counts_PK.sum(axis=0), kind="stable")
@@ -207,26 +151,27 @@ def _outline(parts: Sequence[str], counts_PK: Array) -> Figure:
     axes.tick_params(length=0)
     axes.spines["left"].set_visible(False)
     if len(parts) > 1:
-        _legend(figure, "upper left")
+        legend(figure, "upper left")
     return figure
 
 
-def _legend(figure: Figure, corner: Literal["upper left", "upper right"]) -> None:
-    """One row of keys above the axes, where no curve runs under it."""
-    figure.legend(
-        loc=corner, ncols=3, borderaxespad=0, borderpad=0.3, handlelength=1.0, columnspacing=1.2
-    )
-
-
-def _draw_cells(axes: Axes, counts_KK: Array, shares_KK: Array, *, cell: float) -> None:
+def _draw_cells(
+    axes: Axes,
+    counts_KK: Array,
+    shares_KK: Array,
+    *,
+    cell: float,
+    link: Callable[[int, int], str | None],
+) -> None:
     """cell: the side of one square in points; the widest number is set to fit it."""
     size = min(9.0, 1.4 * cell / len(f"{counts_KK.max():,}"))
-    cells, colours = [], []
+    cells, colours, links = [], [], []
     for truth, said in np.argwhere(counts_KK).tolist():
         # The square root lets one mistake in a hundred be seen.
         shade = max(0.12, float(shares_KK[truth, said]) ** 0.5)
         cells.append(Rectangle((said - 0.47, truth - 0.47), 0.94, 0.94))
         colours.append(to_rgba(ACCENT if truth == said else WRONG, shade))
+        links.append(link(truth, said))
         axes.text(
             said,
             truth,
@@ -235,8 +180,9 @@ def _draw_cells(axes: Axes, counts_KK: Array, shares_KK: Array, *, cell: float) 
             va="center",
             fontsize=size,
             color=PAPER if shade > 0.6 else INK,
+            url=links[-1],
         )
-    axes.add_collection(PatchCollection(cells, facecolors=colours, linewidths=0))
+    axes.add_collection(PatchCollection(cells, facecolors=colours, linewidths=0, urls=links))
 
 
 def _draw_pixels(axes: Axes, shares_KK: Array) -> None:

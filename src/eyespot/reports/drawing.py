@@ -23,8 +23,15 @@ COLOURS = {
     "soft": "#9dbfe9",
     "wrong": "#c2410c",
     "paper": "#fefefe",
+    # What stands beside the first of several runs, which has the accent.
+    "second": "#d97706",
+    "third": "#15803d",
+    "fourth": "#9333ea",
+    "fifth": "#be185d",
+    "sixth": "#0e7490",
 }
-INK, MUTED, LINE, ACCENT, SOFT, WRONG, PAPER = COLOURS.values()
+INK, MUTED, LINE, ACCENT, SOFT, WRONG, PAPER, *_OTHERS = COLOURS.values()
+SERIES = (ACCENT, *_OTHERS)
 
 _STYLE: dict[Any, Any] = {  # newer stubs want literal keys, older ones strings
     "font.size": 9,
@@ -70,6 +77,18 @@ def png(figure: Figure) -> bytes:
     data = io.BytesIO()
     _save(figure, data, "png", facecolor="white", dpi=144)
     return data.getvalue()
+
+
+def legend(figure: Figure, corner: Literal["upper left", "upper right"]) -> None:
+    """One row of keys above the axes, where no curve runs under it."""
+    figure.legend(
+        loc=corner, ncols=3, borderaxespad=0, borderpad=0.3, handlelength=1.0, columnspacing=1.2
+    )
+
+
+def titled(figure: Figure, words: str) -> None:
+    """Writes a title into the upper left corner."""
+    figure.text(0.01, 0.985, words, va="top", weight="bold")
 
 
 def _themed(tag: re.Match[str]) -> str:

@@ -1,16 +1,17 @@
-"""Everything a run folder says about a run, read once, and the doubts that follow from it."""
+"""Everything a run folder says about a run, read once."""
 
 import tomllib
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from eyespot.errors import DataError, count
+from eyespot.data.keeping import read_split
+from eyespot.errors import DataError
 from eyespot.evaluation import judge
+from eyespot.evaluation.folds import pooled
+from eyespot.evaluation.suspects import Suspect, suspects
 from eyespot.files import Run, read_table
-from eyespot.reports.words import listed, percent, short
 from eyespot.values import (
     PARTS,
     Array,
@@ -22,10 +23,6 @@ from eyespot.values import (
     Origin,
     Predictions,
 )
-
-# Below this many test images the interval of a class's recall is wider than 30 points.
-FEW_IMAGES = 20
-WIDE_INTERVAL = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +56,9 @@ class Facts:
 
     crossed: of a run of folds, whose test is what each model said of the images that it had not
     seen; it has no epochs of its own, each fold has.
-    left_out: what could not be used. remarks: what was found and used all the same.
+    left_out: what could not be used. remarks: what was found and used all the same. num_copies: how
+    many images have the very pixels of another one, None if the folder does not say. pictures,
+    heats: of some images, by name. suspects: of the images that the model was not trained on.
     """
 
     origin: Origin
@@ -71,6 +70,9 @@ class Facts:
     score: Evaluation | None
     valid: Evaluation | None
     pictures: Mapping[str, Array]
+    heats: Mapping[str, Array]
+    suspects: tuple[Suspect, ...]
+    num_copies: int | None = None
     crossed: FoldFacts | None = None
 
 
@@ -107,6 +109,9 @@ def read_facts(run: Run) -> Facts:
         score=judge(test) if len(test) else None,
         valid=judge(valid) if len(valid) else None,
         pictures=pictures,
+        heats=run.read_heats(),
+        suspects=suspects(pooled([valid, test], [*valid.names, *test.names])),
+        num_copies=_num_copies(run),
         crossed=crossed,
     )
 
@@ -117,65 +122,10 @@ def commonest(score: Evaluation) -> tuple[str, float]:
     return top.name, top.support / score.num
 
 
-def doubts(facts: Facts, score: Evaluation) -> list[str]:
-    """What could make this score of the test part untrue, each in a sentence."""
-    accuracy, found = score.accuracy, []
-    if (crossed := facts.crossed) and crossed.ensemble and crossed.ensemble_score is None:
-        found.append(
-            "The ensemble itself was not tested: every image was in the training part of some of "
-            "its members. The number is that of the folds' models, each alone."
-        )
-    kinds = Counter(issue.kind for issue in facts.remarks)
-    if kinds["leak"]:
-        found.append(
-            f"{count(kinds['leak'], 'image')} outside the training part "
-            f"{'equals' if kinds['leak'] == 1 else 'equal'} one inside it: "
-            "what was learnt by heart counts as right."
-        )
-    if kinds["contradicting-label"]:
-        found.append(
-            f"{count(kinds['contradicting-label'], 'image')} also "
-            f"{'occurs' if kinds['contradicting-label'] == 1 else 'occur'} under another label: "
-            "no answer can be right for both."
-        )
-    name, share = commonest(score)
-    if accuracy.low <= share:
-        found.append(
-            f"Always answering “{short(name)}” would be right in {percent(share, 1)}: "
-            "the model is not proven to be better than that."
-        )
-    said = {answer for _, answer, _ in score.confusion}
-    unsaid = [one.name for k, one in enumerate(score.per_class) if k not in said]
-    if unsaid:
-        names = listed([f"“{short(name)}”" for name in unsaid])
-        found.append(f"The model never answered {names} on the test images.")
-    width = accuracy.high - accuracy.low
-    if width > WIDE_INTERVAL:
-        found.append(
-            f"The interval is {100 * width:.1f} points wide: {count(score.num, 'test image')} "
-            "cannot tell apart models that differ by less."
-        )
-    if facts.valid is not None and facts.valid.accuracy.low > accuracy.high:
-        found.append(
-            f"Validation accuracy, {percent(facts.valid.accuracy.value, 1)}, lies above "
-            "test accuracy by more than chance: the test images differ from the others."
-        )
-    rare = [one for one in score.per_class if one.support < FEW_IMAGES]
-    if rare:
-        rare.sort(key=lambda one: one.support)
-        found.append(
-            f"{count(len(rare), 'class has', 'classes have')} fewer than {FEW_IMAGES} test images, "
-            "too few to judge by themselves: "
-            f"{listed([f'“{short(one.name)}” ({one.support})' for one in rare])}."
-        )
-    if facts.left_out:
-        kinds = Counter(issue.kind for issue in facts.left_out)
-        words = [f"{short(kind)} ({number:,})" for kind, number in kinds.most_common()]
-        found.append(
-            f"{count(len(facts.left_out), 'file or row was', 'files or rows were')} left out "
-            f"and not judged: {listed(words)}."
-        )
-    return found
+def _num_copies(run: Run) -> int | None:
+    """How many images there would be fewer of, were each kept once."""
+    parts = read_split(run).parts
+    return len(parts) - len({digest for _, digest in parts}) if parts else None
 
 
 def _issues(path: Path) -> tuple[Issue, ...]:
@@ -184,7 +134,8 @@ def _issues(path: Path) -> tuple[Issue, ...]:
 
 
 def _origin(value: Mapping[str, Any]) -> Origin:
-    known = {field.name: value[field.name] for field in fields(Origin)}
+    asked = (field for field in fields(Origin) if field.default is MISSING or field.name in value)
+    known = {field.name: value[field.name] for field in asked}
     data = {field.name: known["dataset"][field.name] for field in fields(DataSummary)}
     return Origin(**{**known, "dataset": DataSummary(**data)})
 

@@ -3,98 +3,94 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from eyespot.evaluation import confusion, mistakes, sample
-from eyespot.evaluation.examples import NUM_MISTAKES, NUM_SAMPLE
+from eyespot.evaluation.examples import NUM_FIRST, NUM_MISTAKES, NUM_SAMPLE, first
+from eyespot.evaluation.ranking import precision_recall_curve, roc_curve
 from eyespot.files import Run, write_bytes, write_text
-from eyespot.reports import charts, drawing
-from eyespot.reports.facts import Facts, commonest, doubts, read_facts
+from eyespot.reports import charts, curves, drawing
+from eyespot.reports.doubts import doubts
+from eyespot.reports.facts import Facts, commonest, read_facts
+from eyespot.reports.gallery import Class, Gallery, anchor
+from eyespot.reports.plaintext import classification_report
 from eyespot.reports.rendering import rendered
-from eyespot.reports.thumbnails import png_uri
 from eyespot.reports.words import percent, short
-from eyespot.values import PARTS, Array, ClassScore, Evaluation
+from eyespot.values import PARTS, Array, ClassScore, Evaluation, Interval
 
 NUM_CONFUSIONS = 20
 NUM_ROWS = 30  # classes in the table that is open; the others are folded away
 NUM_ISSUES = 50  # files named on the page; the others are in quarantine.csv
 
 
-class Shown(NamedTuple):
-    """One test image on the page. picture: a data URI."""
-
-    name: str
-    picture: str
-    truth: str
-    said: str
-    probability: float
-    wrong: bool
+# What is drawn for the page and is not a file of its own.
+_PAGE_ONLY = ("rate", "roc", "precision_recall")
 
 
 def write(run: Run) -> Path:
     """Writes the page, the PNG files and classification_report.txt into the run folder."""
     facts = read_facts(run)
+    gallery = Gallery(facts)
+    by_class = gallery.by_class()
     drawings = {}
     with drawing.style():
-        for name, figure in _figures(facts).items():
+        for name, figure in _figures(facts, by_class).items():
             drawings[name] = Markup(drawing.svg(figure, name))
-            if name != "rate":
+            if name not in _PAGE_ONLY:
                 write_bytes(run.path / f"{name}.png", drawing.png(figure))
         if facts.score:
             write_bytes(run.path / "predictions.png", drawing.png(_contact_sheet(facts)))
             text = classification_report(facts.score)
             write_text(run.path / "classification_report.txt", text)
-    write_text(run.report, render(run, facts, drawings))
+    write_text(run.report, render(run, facts, drawings, gallery, by_class))
     return run.report
 
 
-def render(run: Run, facts: Facts, drawings: dict[str, Markup]) -> str:
+def render(
+    run: Run,
+    facts: Facts,
+    drawings: dict[str, Markup],
+    gallery: Gallery,
+    by_class: Sequence[Class],
+) -> str:
     """The page as HTML. Every name in it is escaped; drawings are trusted."""
+    test, score = facts.test, facts.score
+    wrong = test.predicted != test.labels
     return rendered(
         "report.html.j2",
         run=run,
         facts=facts,
-        score=facts.score,
-        digits=digits(facts.score) if facts.score else 1,
-        commonest=commonest(facts.score) if facts.score else None,
-        doubts=doubts(facts, facts.score) if facts.score else [],
+        score=score,
+        digits=digits(score) if score else 1,
+        commonest=commonest(score) if score else None,
+        doubts=doubts(facts, score) if score else [],
         drawings=drawings,
         parts=_parts(facts),
         left_out=Counter(issue.kind for issue in facts.left_out).most_common(),
         remarks=Counter(issue.kind for issue in facts.remarks).most_common(),
         num_issues_shown=NUM_ISSUES,
-        num_wrong=int((facts.test.predicted != facts.test.labels).sum()),
-        large_map=12 < len(facts.test.classes) <= charts.NUM_LABELS,
-        confusions=_confusions(facts.score) if facts.score else [],
-        classes=_classes(facts.score, facts.origin.dataset.counts["train"]) if facts.score else [],
+        num_wrong=int(wrong.sum()),
+        num_refused_wrong=_num_refused_wrong(facts),
+        small_map=len(test.classes) <= 4,
+        large_map=12 < len(test.classes) <= charts.NUM_LABELS,
+        linked_map=len(test.classes) <= charts.NUM_CELLS,
+        confusions=_confusions(score, by_class) if score else [],
+        numbers=_numbers(score) if score else [],
+        classes=_classes(score, facts.origin.dataset.counts["train"]) if score else [],
         num_rows=NUM_ROWS,
-        mistakes=_shown(facts, mistakes(facts.test), NUM_MISTAKES),
+        mistakes=gallery.shown(mistakes(test), NUM_MISTAKES, heats=True),
+        by_class=by_class,
+        num_pictures=sum(len(cell.images) for one in by_class for cell in one.cells),
+        suspicious=gallery.suspicious(),
+        num_sure=sum(one.sure for one in facts.suspects),
+        num_suspects=len(facts.suspects),
         coarse=any(max(picture.shape) < 64 for picture in facts.pictures.values()),
-        sample=_shown(facts, sample(facts.test), NUM_SAMPLE),
+        first=gallery.shown(first(test), NUM_FIRST),
+        sample=gallery.shown(sample(test), NUM_SAMPLE),
     )
-
-
-def classification_report(score: Evaluation) -> str:
-    """Precision, recall, F1 and number of images per class as aligned text."""
-    names = [short(one.name, 40) for one in score.per_class]
-    width = max(12, *map(len, names))
-    lines = [f"{'':{width}}  precision  recall      f1  images"]
-    lines += [
-        f"{name:>{width}}  {one.precision:9.4f}  {one.recall:6.4f}  {one.f1:6.4f}  {one.support:6d}"
-        for name, one in zip(names, score.per_class, strict=True)
-    ]
-    accuracy = score.accuracy
-    lines += [
-        "",
-        f"{'accuracy':>{width}}  {accuracy.value:.4f}, "
-        f"95 % interval {accuracy.low:.4f} to {accuracy.high:.4f}, of {score.num} images",
-        f"{'macro f1':>{width}}  {score.macro_f1:.4f}",
-        f"{'log loss':>{width}}  {score.log_loss:.4f}",
-    ]
-    return "\n".join(lines) + "\n"
 
 
 def digits(score: Evaluation) -> int:
@@ -102,19 +98,34 @@ def digits(score: Evaluation) -> int:
     return 2 if score.accuracy.high - score.accuracy.low < 0.01 else 1
 
 
-def _figures(facts: Facts) -> dict[str, Figure]:
-    classes, origin = facts.test.classes, facts.origin
+def _figures(facts: Facts, by_class: Sequence[Class]) -> dict[str, Figure]:
+    classes, origin, test = facts.test.classes, facts.origin, facts.test
     counts: Mapping[Any, Sequence[int]] = origin.dataset.counts
     if facts.crossed:  # an image is in each of the parts in some fold
         held = {"test": counts["test"]} if any(counts["test"]) else {}
         counts = {"images": counts["train"], **held}
     figures = {"class_distribution": charts.class_distribution(classes, counts)}
     if origin.best_epoch is not None:
-        figures["accuracy"] = charts.accuracy(facts.epochs, origin.best_epoch)
-        figures["loss"] = charts.loss(facts.epochs, origin.best_epoch)
-        figures["rate"] = charts.rate(facts.epochs)
+        figures["accuracy"] = curves.accuracy(facts.epochs, origin.best_epoch)
+        figures["loss"] = curves.loss(facts.epochs, origin.best_epoch)
+        if len(facts.epochs) > 1:
+            figures["rate"] = curves.rate(facts.epochs)
     if facts.score:
-        figures["confusion_matrix"] = charts.confusion_matrix(classes, confusion(facts.test))
+        links = {cell.anchor for one in by_class for cell in one.cells}
+
+        def link(truth: int, said: int) -> str | None:
+            name = anchor(truth, said)
+            return f"#{name}" if name in links else None
+
+        figures["confusion_matrix"] = charts.confusion_matrix(classes, confusion(test), link)
+        figures["reliability"] = curves.reliability([("", facts.score.reliability)])
+        if test.refusal is not None:
+            right = test.predicted == test.labels
+            figures["refusals"] = curves.refusals(test.refusal, right)
+        if (found := roc_curve(test)) and (precision := precision_recall_curve(test)):
+            figures["roc"] = curves.roc(found)
+            share = float((test.labels == 1).mean())
+            figures["precision_recall"] = curves.precision_recall(precision, share)
     return figures
 
 
@@ -134,19 +145,11 @@ def _with_picture(facts: Facts, indices: Array) -> list[int]:
     return [index for index in indices.tolist() if facts.test.names[index] in facts.pictures]
 
 
-def _shown(facts: Facts, indices: Array, most: int) -> list[Shown]:
-    test, predicted = facts.test, facts.test.predicted
-    return [
-        Shown(
-            name=test.names[index],
-            picture=png_uri(facts.pictures[test.names[index]]),
-            truth=test.classes[test.labels[index]],
-            said=test.classes[predicted[index]],
-            probability=float(test.probs[index, predicted[index]]),
-            wrong=bool(predicted[index] != test.labels[index]),
-        )
-        for index in _with_picture(facts, indices)[:most]
-    ]
+def _num_refused_wrong(facts: Facts) -> int:
+    test = facts.test
+    if test.refusal is None:
+        return 0
+    return int(((test.predicted != test.labels) & (test.refusal > 1)).sum())
 
 
 def _parts(facts: Facts) -> list[tuple[str, int, float]]:
@@ -161,18 +164,52 @@ def _parts(facts: Facts) -> list[tuple[str, int, float]]:
     ]
 
 
-def _confusions(score: Evaluation) -> list[tuple[str, str, int, float]]:
+def _confusions(
+    score: Evaluation, by_class: Sequence[Class]
+) -> list[tuple[str, str, int, float, str | None]]:
     """The most frequent mistakes, where the map shows no numbers.
 
-    Each is truth, prediction, images, share of the truth's images.
+    Each is truth, prediction, images, share of the truth's images, and where these are shown.
     """
     if len(score.per_class) <= charts.NUM_CELLS:
         return []
+    links = {cell.anchor for one in by_class for cell in one.cells}
     wrong = [cell for cell in score.confusion if cell[0] != cell[1]]
+    # Of equally frequent ones, those that there is something to see of.
+    wrong.sort(key=lambda cell: (-cell[2], anchor(cell[0], cell[1]) not in links))
     classes = score.per_class
     return [
-        (classes[truth].name, classes[said].name, num, num / classes[truth].support)
-        for truth, said, num in sorted(wrong, key=lambda cell: -cell[2])[:NUM_CONFUSIONS]
+        (
+            classes[truth].name,
+            classes[said].name,
+            num,
+            num / classes[truth].support,
+            name if (name := anchor(truth, said)) in links else None,
+        )
+        for truth, said, num in wrong[:NUM_CONFUSIONS]
+    ]
+
+
+def _numbers(score: Evaluation) -> list[tuple[str, Interval, bool]]:
+    """The headline numbers with their intervals, and whether each is a share."""
+    top = [(f"truth among the likeliest {k}", share, True) for k, share in score.top_k]
+    both = score.binary
+    binary = (
+        [
+            (f"ROC AUC of “{short(both.positive, 24)}”", both.roc_auc, False),
+            (f"average precision of “{short(both.positive, 24)}”", both.average_precision, False),
+        ]
+        if both
+        else []
+    )
+    return [
+        ("accuracy", score.accuracy, True),
+        ("balanced accuracy", score.balanced_accuracy, True),
+        *top,
+        ("macro F1", score.macro_f1, False),
+        *binary,
+        ("log loss, in nats", score.log_loss, False),
+        ("calibration error", score.calibration_error, False),
     ]
 
 
@@ -180,5 +217,5 @@ def _classes(score: Evaluation, trained: Sequence[int]) -> list[tuple[ClassScore
     """Each class's score and number of training images; where there are many, the worst first."""
     rows = list(zip(score.per_class, trained, strict=True))
     if len(rows) > NUM_ROWS:
-        rows.sort(key=lambda row: row[0].f1)
+        rows.sort(key=lambda row: row[0].f1.value)
     return rows

@@ -13,12 +13,17 @@ from eyespot.images.decode import in_order, open_image
 from eyespot.values import Array
 
 SIDE = 96  # pixels of the longer side, at most
+_EXACT_SIDE = 48  # below, a blur or a spot of JPEG would be taken for the picture's
+_LARGE_SIDE = 160  # about what a screen of two pixels to the point shows of it
 _QUALITY = 80
 
 
-def png_uri(picture: Array) -> str:
-    """A picture as it is, uint8 (H, W, C)."""
-    return _uri("png", _encoded(_image(picture), "PNG"))
+def picture_uri(picture: Array) -> str:
+    """A picture, uint8 (H, W, C): as it is up to 48 pixels, larger ones smaller and as JPEG."""
+    image = _image(picture)
+    if max(image.size) <= _EXACT_SIDE:
+        return _uri("png", _encoded(image, "PNG"))
+    return _smallest(_within(image, _LARGE_SIDE))
 
 
 def thumbnails(images: Any, places: Iterable[int], *, most_bytes: int) -> dict[int, str]:
@@ -44,12 +49,19 @@ def _thumbnail(source: Any) -> str | None:
         pixels = open_image(source).pixels
     except ImageError:  # it has changed since it was looked at, or it never was a picture
         return None
-    image = _image(pixels)
+    return _smallest(_within(_image(pixels), SIDE))
+
+
+def _within(image: Image.Image, side: int) -> Image.Image:
     width, height = image.size
-    if max(width, height) > SIDE:
-        scale = SIDE / max(width, height)
-        size = (max(1, round(width * scale)), max(1, round(height * scale)))
-        image = image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+    if max(width, height) <= side:
+        return image
+    scale = side / max(width, height)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    return image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+
+
+def _smallest(image: Image.Image) -> str:
     png, jpeg = _encoded(image, "PNG"), _encoded(image, "JPEG")
     return _uri("png", png) if len(png) <= len(jpeg) else _uri("jpeg", jpeg)
 
