@@ -85,7 +85,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 def no_report(monkeypatch: pytest.MonkeyPatch) -> None:
     """Trains on one core, and without the two seconds that a page of charts takes."""
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})  # two threads that wait cost more
-    monkeypatch.setattr("eyespot.line.training.report", lambda run: run.report.write_text("a page"))
+    monkeypatch.setattr("eyespot.line.single.report", lambda run: run.report.write_text("a page"))
 
 
 @pytest.fixture

@@ -342,7 +342,7 @@ def test_two_thousand_epochs_leave_memory_and_file_handles_flat(monkeypatch, tmp
     from eyespot.line import Silence, learning, train
 
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0})
-    monkeypatch.setattr("eyespot.line.training.report", lambda run: None)
+    monkeypatch.setattr("eyespot.line.single.report", lambda run: None)
     monkeypatch.setattr(learning, "_LEAST_SECONDS", 0.01)
     monkeypatch.setattr(learning, "_MOST_SHARE", 0.5)
     page, found = os.sysconf("SC_PAGE_SIZE"), {}

@@ -614,18 +614,25 @@ def test_a_run_goes_on_at_its_fold_to_the_same_bits(after, crossed, tmp_path, no
     )
 
 
-@pytest.mark.parametrize("step", ["write_record", "find_origin", "report"])
+# number: of the call; the first three are of the folds where they share the function.
+@pytest.mark.parametrize(
+    ("module", "step", "number"),
+    [
+        ("eyespot.line.crossing", "write_record", 1),
+        ("eyespot.training.origin", "find_origin", 4),
+        ("eyespot.line.single", "report", 4),
+    ],
+)
 def test_a_run_that_ends_while_its_folds_are_summed_up_goes_on_there(
-    step, crossed, tmp_path, monkeypatch, no_report
+    module, step, number, crossed, tmp_path, monkeypatch, no_report
 ):
     data, run, _, _ = crossed
     calls = []
-    module = "eyespot.training.origin" if step == "find_origin" else "eyespot.line.training"
     real = getattr(sys.modules[module], step)
 
     def die(*args, **options):
         calls.append(step)
-        if len(calls) == 4:  # the first three are of the folds
+        if len(calls) == number:
             raise KeyboardInterrupt
         return real(*args, **options)
 

@@ -213,7 +213,7 @@ class TestWhenItBreaksOff:
             assert all(path.exists() for path in names)
             raise ValueError("no glyph")
 
-        monkeypatch.setattr("eyespot.line.training.report", report)
+        monkeypatch.setattr("eyespot.line.single.report", report)
         listener = Listener()
 
         trained = train(pair(), settings=TINY, out=tmp_path / "run", progress=listener)

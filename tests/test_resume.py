@@ -119,7 +119,7 @@ def test_a_run_that_ends_while_it_is_judged_goes_on_there(
     place = {
         "find_origin": "eyespot.training.origin.find_origin",
         "remove_checkpoints": "eyespot.training.checkpoint.remove_checkpoints",
-    }.get(step, f"eyespot.line.training.{step}")
+    }.get(step, f"eyespot.line.single.{step}")
 
     def die(*args, **options):
         raise KeyboardInterrupt

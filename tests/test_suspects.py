@@ -292,7 +292,7 @@ def crossed(tmp_path_factory):
     wrong = misfile(data)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "sched_getaffinity", lambda _: {0})
-        patch.setattr("eyespot.line.training.report", lambda run: run.report.write_text("a page"))
+        patch.setattr("eyespot.line.single.report", lambda run: run.report.write_text("a page"))
         train(data, settings={**SURE, "folds": 2}, out=root / "run", progress=listener)
     return data, root / "run", wrong, listener.said
 

@@ -12,7 +12,7 @@ from eyespot.evaluation import judge
 from eyespot.evaluation.calibration import fit_temperature
 from eyespot.evaluation.conformal import calibration_scores
 from eyespot.files import Run
-from eyespot.line.refusing import batches_of, refusing
+from eyespot.line.refusing import LEAST_JUDGING, batches_of, refusing
 from eyespot.models.file import ModelCard, Score
 from eyespot.training.fitting import input_scale
 from eyespot.training.recipe import Recipe
@@ -58,7 +58,8 @@ def calibrated(
 ) -> "tuple[TorchModel, Predictions]":
     """The model that knows how sure it may be, and what it says of the validation part.
 
-    With the temperature and the refusal that suit that part, and the scores for sets of classes.
+    With the temperature and, if it is large enough, the refusal that suit that part, and the scores
+    for sets of classes.
     """
     indices = parts.indices("valid")
     if not indices:
@@ -68,7 +69,7 @@ def calibrated(
     exps = np.exp(logits - logits.max(axis=1, keepdims=True))
     probs = (exps / exps.sum(axis=1, keepdims=True)).astype(np.float32)
     model = _with_card(model, temperature=fit_temperature(_said(model, loaded, indices, probs)))
-    if recipe.refuse:
+    if recipe.refuse and len(indices) >= LEAST_JUDGING:
         model = refusing(model, loaded, parts, logits, share=recipe.refuse)
     valid = predictions_of(model, loaded, indices)
     scores = calibration_scores(valid)

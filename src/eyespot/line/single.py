@@ -1,0 +1,103 @@
+"""One training, from its first step to its report."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from eyespot.data.keeping import write_split
+from eyespot.data.loading import Loaded
+from eyespot.data.summary import summarised
+from eyespot.data.survey import Survey
+from eyespot.evaluation import examples, judge
+from eyespot.evaluation.examples import MOST_BYTES, NUM_SUSPECTS
+from eyespot.evaluation.folds import pooled
+from eyespot.evaluation.record import write_record
+from eyespot.evaluation.suspects import suspects
+from eyespot.files import Run, write_issues, write_json, write_text
+from eyespot.line.explaining import heats_of
+from eyespot.line.learning import learn
+from eyespot.line.model import calibrated, predictions_of, scored, untrained
+from eyespot.line.planning import Plan
+from eyespot.line.progress import Progress
+from eyespot.line.trained import Trained
+from eyespot.reports import report
+from eyespot.values import Array, Predictions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What goes with a training besides its plan. started: by the clock that never goes back."""
+
+    looks: Survey
+    notes: Sequence[str]
+    source: Sequence[str]
+    tell: Progress
+    started: float
+
+
+def train_one(run: Run, plan: Plan, work: Work) -> Trained:
+    """One training, from its first step to its report."""
+    from eyespot.training.origin import find_origin
+
+    recipe, loaded, parts = plan.recipe, plan.loaded, plan.split
+    model = untrained(recipe, loaded, parts)
+    history = learn(run, model, loaded, parts, recipe, work.tell)
+    model, valid = calibrated(model, loaded, parts, recipe)
+    test = predictions_of(model, loaded, parts.indices("test"))
+    evaluation = judge(test) if len(test) else None
+    model = scored(model, evaluation)
+    model.save(run.model)
+    pictures = pictures_of(loaded, valid, test)
+    heats = heats_of(model, test, pictures)
+    num_doubted = write_record(run, valid, test, pictures, heats=heats)
+    origin = find_origin(
+        history=history,
+        num_parameters=sum(weight.numel() for weight in model.net.parameters()),
+        dataset=summarised(loaded, work.looks, parts),
+        notes=work.notes,
+        source=work.source,
+        seconds=time.perf_counter() - work.started,
+    )
+    write_json(run.origin, asdict(origin))
+    build_report(run, work.tell)
+    return Trained(
+        run=run,
+        model=model,
+        recipe=recipe,
+        classes=model.classes,
+        counts=plan.counts,
+        evaluation=evaluation,
+        num_doubted=num_doubted,
+        seconds=time.perf_counter() - work.started,
+    )
+
+
+def pictures_of(loaded: Loaded, valid: Predictions, test: Predictions) -> dict[str, Array]:
+    """The images that the report shows, as the model saw them."""
+    if not len(test):
+        return {}
+    places = {name: index for index, name in enumerate(loaded.dataset.names)}
+    found = suspects(pooled([valid, test], [*valid.names, *test.names]))
+    doubted = [one.name for one in found if one.sure][:NUM_SUSPECTS]
+    most = MOST_BYTES // loaded.images[0].nbytes
+    chosen = examples(test, besides=doubted, most=most)
+    return {name: loaded.images[places[name]] for name in chosen}
+
+
+def write_plan(run: Run, plan: Plan, folds: Sequence[int | None] | None = None) -> None:
+    """What is known before the training: a run that breaks off can still be understood."""
+    write_text(run.recipe, plan.recipe.toml())
+    write_split(run.split, plan.loaded, plan.split.parts, folds)
+    write_issues(run.issues, plan.issues)
+    write_issues(run.quarantine, [issue for issue in plan.issues if issue.left_out])
+
+
+def build_report(run: Run, tell: Progress) -> None:
+    """Builds the report; whatever is wrong with a page, the model beside it is finished."""
+    try:
+        report(run)
+    except Exception as error:
+        tell.say(
+            f"the model is finished, but not its report ({type(error).__name__}: {error}); "
+            f"try again: eyespot report {run.path}"
+        )
