@@ -364,8 +364,8 @@ class TestQuarantine:
         more = eyespot("evaluate", trained.run, "other", "--quarantine=more.csv")
 
         assert "1 x quarantined, for instance left/0.png: blank: grey\n" in answer.err
-        assert "on 11 images (all images)" in answer.out
-        assert "on 10 images (all images)" in more.out
+        assert "11 images: all images" in answer.out
+        assert "10 images: all images" in more.out
 
     @pytest.fixture
     def labels(self, pets):

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from eyespot.errors import UsageError, count
 from eyespot.files import Run, write_text
-from eyespot.reports import curves, drawing
+from eyespot.reports import certainty, curves, drawing
 from eyespot.reports.facts import Facts, read_facts
 from eyespot.reports.rendering import rendered
 from eyespot.reports.standings import standings
@@ -67,7 +67,7 @@ def write(runs: Sequence[Run], page: Path) -> Path:
             name: Markup(drawing.svg(figure, name))
             for name, figure in {
                 "accuracies": curves.intervals([(one.name, one.accuracy) for one in found]),
-                "reliability": curves.reliability(
+                "reliability": certainty.reliability(
                     [(name, score.reliability) for name, score in zip(names, scores, strict=True)]
                 ),
                 **_training(names, facts),
@@ -78,6 +78,7 @@ def write(runs: Sequence[Run], page: Path) -> Path:
         "compare.html.j2",
         names=names,
         found=found,
+        num_compared=sum(one.against is not None for one in found),
         digits=2 if min(_width(one.accuracy) for one in found) < 0.01 else 1,
         drawings=drawings,
         numbers=_numbers(scores),
@@ -107,9 +108,7 @@ def _width(interval: Interval) -> float:
 def _training(names: Sequence[str], facts: Sequence[Facts]) -> dict[str, Figure]:
     """The curves of the runs that have any: a run of folds, or of one epoch, has not."""
     trained = [
-        (name, one.epochs)
-        for name, one in zip(names, facts, strict=True)
-        if one.epochs and one.valid
+        (name, one.epochs if one.valid else ()) for name, one in zip(names, facts, strict=True)
     ]
     if not any(len(epochs) > 1 for _, epochs in trained):
         return {}

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
 
 # As PNG the colours are these; in the page each becomes the CSS variable of its name, so that a
 # chart follows the reader's light or dark theme. No two may be equal.
@@ -32,6 +33,7 @@ COLOURS = {
 }
 INK, MUTED, LINE, ACCENT, SOFT, WRONG, PAPER, *_OTHERS = COLOURS.values()
 SERIES = (ACCENT, *_OTHERS)
+STROKES = ("-", "--", ":", "-.")  # one after the other where there are more runs than colours
 
 _STYLE: dict[Any, Any] = {  # newer stubs want literal keys, older ones strings
     "font.size": 9,
@@ -89,6 +91,28 @@ def legend(figure: Figure, corner: Literal["upper left", "upper right"]) -> None
 def titled(figure: Figure, words: str) -> None:
     """Writes a title into the upper left corner."""
     figure.text(0.01, 0.985, words, va="top", weight="bold")
+
+
+def head_room(num_runs: int) -> float:
+    """Inches that a title takes with the names of so many runs, two in a row."""
+    return 0.35 + 0.2 * -(-num_runs // 2)
+
+
+def named(figure: Figure) -> None:
+    """Writes the names of runs under the title, into the head room."""
+    figure.legend(
+        loc="upper left",
+        bbox_to_anchor=(0, 1 - 0.22 / figure.get_figheight()),
+        ncols=2,
+        borderaxespad=0,
+        borderpad=0.3,
+        handlelength=1.4,
+    )
+
+
+def in_percent(axes: Axes) -> None:
+    """Labels the y axis, of shares, in percent."""
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol=" %"))
 
 
 def _themed(tag: re.Match[str]) -> str:

@@ -12,7 +12,7 @@ from eyespot.evaluation import confusion, mistakes, sample
 from eyespot.evaluation.examples import NUM_FIRST, NUM_MISTAKES, NUM_SAMPLE, first
 from eyespot.evaluation.ranking import precision_recall_curve, roc_curve
 from eyespot.files import Run, write_bytes, write_text
-from eyespot.reports import charts, curves, drawing
+from eyespot.reports import certainty, charts, curves, drawing
 from eyespot.reports.doubts import doubts
 from eyespot.reports.facts import Facts, commonest, read_facts
 from eyespot.reports.gallery import Class, Gallery, anchor
@@ -118,14 +118,14 @@ def _figures(facts: Facts, by_class: Sequence[Class]) -> dict[str, Figure]:
             return f"#{name}" if name in links else None
 
         figures["confusion_matrix"] = charts.confusion_matrix(classes, confusion(test), link)
-        figures["reliability"] = curves.reliability([("", facts.score.reliability)])
+        figures["reliability"] = certainty.reliability([("", facts.score.reliability)])
         if test.refusal is not None:
             right = test.predicted == test.labels
-            figures["refusals"] = curves.refusals(test.refusal, right)
+            figures["refusals"] = certainty.refusals(test.refusal, right)
         if (found := roc_curve(test)) and (precision := precision_recall_curve(test)):
-            figures["roc"] = curves.roc(found)
+            figures["roc"] = certainty.roc(found)
             share = float((test.labels == 1).mean())
-            figures["precision_recall"] = curves.precision_recall(precision, share)
+            figures["precision_recall"] = certainty.precision_recall(precision, share)
     return figures
 
 
