@@ -1,4 +1,5 @@
 import contextlib
+import csv
 import io
 import json
 import os
@@ -78,7 +79,7 @@ class TestTrain:
         value = json.loads(line)
         assert value.keys() == {
             *("run", "model", "num_train", "num_valid", "num_test"),
-            *("classes", "seconds", "accuracy"),
+            *("classes", "seconds", "accuracy", "num_doubted"),
         }
         assert value["run"] == "runs/halves-1"
         assert value["model"] == "runs/halves-1/model.safetensors"
@@ -107,7 +108,7 @@ class TestTrain:
         def report(run):
             raise ValueError("no glyph")
 
-        monkeypatch.setattr("eyespot.line.training.report", report)
+        monkeypatch.setattr("eyespot.line.single.report", report)
         answer = eyespot("train", trained.data, *SETTINGS)
 
         assert answer.code == 0
@@ -170,7 +171,10 @@ class TestPredict:
 
         values = [json.loads(line) for line in answer.out.splitlines()]
         assert len(values) == 60
-        assert all(v.keys() == {"name", "label", "probability", "ranked"} for v in values)
+        keys = ["name", "label", "probability", "unknown", "refusal", "ranked"]
+        assert all(list(value) == keys for value in values)
+        # Six validation images are too few to know when to refuse.
+        assert all(value["unknown"] is False and value["refusal"] is None for value in values)
         assert all(len(value["ranked"]) == 2 for value in values)
 
     def test_folders_patterns_and_names_on_stdin(self, eyespot, trained, monkeypatch):
@@ -191,7 +195,7 @@ class TestPredict:
         answer = eyespot("predict", trained.run, trained.data / "left", "--out=said.csv", "--top=5")
 
         lines = Path("said.csv").read_text().splitlines()
-        assert lines[0] == "name,label,probability,label_2,probability_2,error"
+        assert lines[0] == "name,label,probability,label_2,probability_2,nearest,error"
         assert len(lines) == 31
         assert answer.err == "30 answers: said.csv\n"
 
@@ -250,6 +254,110 @@ class TestPredict:
         assert answer.out.endswith(f"\t{shown}\n")
         assert answer.err.splitlines()[0].startswith(f"eyespot: bad{shown} ")
         assert len(answer.out.splitlines()) == 1
+
+
+@pytest.fixture(scope="module")
+def knowing(tmp_path_factory):
+    """The folder of a run that refuses, a picture that it knows and one that it does not."""
+    root = tmp_path_factory.mktemp("knowing")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "sched_getaffinity", lambda _: {0})
+        patch.setattr("eyespot.line.single.report", lambda run: run.report.write_text(""))
+        data = write_pictures(root / "halves", num=100)
+        eyespot.train(data, settings={**TINY, "epochs": 4}, out=root / "run")
+    noise = np.random.default_rng(0).integers(0, 256, (12, 12), np.uint8)
+    Image.fromarray(noise).save(root / "noise.png")
+    return root / "run", data / "left" / "1.png", root / "noise.png"
+
+
+class TestPredictUnknown:
+    def test_what_the_model_does_not_know_is_unknown_with_the_nearest_class(self, eyespot, knowing):
+        answer = eyespot("predict", *knowing)
+
+        (left, other), names = [line.split("\t") for line in answer.out.splitlines()], knowing[1:]
+        assert (left[0], left[2]) == ("left", str(names[0]))
+        assert re.fullmatch(r"unknown \(nearest: (left|right)\)", other[0])
+        assert other[2] == str(names[1]) and 0 < float(other[1]) <= 1
+        assert (answer.code, answer.err) == (0, "")
+
+    def test_all_are_accepted_where_that_is_asked_for(self, eyespot, knowing):
+        unknown = eyespot("predict", *knowing).out.splitlines()
+        accepted = eyespot("predict", *knowing, "--accept-all").out.splitlines()
+
+        nearest = unknown[1].replace("unknown (nearest: ", "").replace(")", "", 1)
+        assert accepted == [unknown[0], nearest]
+
+    def test_json_says_how_unlike_a_picture_is(self, eyespot, knowing):
+        def values(*more):
+            out = eyespot("predict", *knowing, "--json", *more).out
+            return [json.loads(line) for line in out.splitlines()]
+
+        known, other = values()
+        _, accepted = values("--accept-all")
+        covered, _ = values("--coverage=0.9")
+
+        assert (known["unknown"], other["unknown"], accepted["unknown"]) == (False, True, False)
+        assert 0 <= known["refusal"] <= 1 < other["refusal"] == accepted["refusal"]
+        assert other["label"] == other["ranked"][0]["label"] in ("left", "right")
+        assert list(covered) == [*known, "possible"] and "left" in covered["possible"]
+
+    def test_sets_of_a_coverage_are_a_column_more(self, eyespot, knowing):
+        run, *names = knowing
+        some = eyespot("predict", run, *names, "--coverage", "0.9").out.splitlines()
+        every = eyespot("predict", run, *names, "--coverage", "0.9999").out.splitlines()
+
+        plain = eyespot("predict", run, *names).out.splitlines()
+        assert [line.rsplit("\t", 1)[0] for line in some] == plain
+        assert [line.count("\t") for line in some] == [3, 3]
+        assert some[0].split("\t")[3].startswith("left")
+        # Twenty scores are too few for such a promise.
+        assert every[0].split("\t")[3] == "left or right"
+
+    @pytest.mark.parametrize("coverage", ["0.0", "1.0", "95.0", "-0.5", "nan"])
+    def test_a_coverage_that_is_no_share_is_a_mistake_of_usage(self, eyespot, knowing, coverage):
+        answer = eyespot("predict", *knowing, "--coverage", coverage)
+
+        assert (answer.code, answer.out) == (2, "")
+        assert coverage in answer.err
+
+    def test_sets_of_a_model_without_validation_part_are_a_mistake_of_usage(
+        self, eyespot, trained, here, no_report
+    ):
+        eyespot("train", trained.data, *SETTINGS, "--set=valid=0", "--out=run")
+
+        answer = eyespot("predict", "run", trained.data / "left", "--coverage=0.9")
+
+        assert (answer.code, answer.out) == (2, "")
+        assert answer.err.startswith("eyespot: the model keeps no scores of validation images, ")
+
+    def test_a_table_says_unknown_the_nearest_class_and_the_set(self, eyespot, knowing, here):
+        eyespot("predict", *knowing, "--out=said.csv", "--coverage=0.9", "--top=1")
+        eyespot("predict", *knowing, "--out=taken.csv", "--accept-all", "--top=1")
+
+        header, known, other = csv.reader(Path("said.csv").read_text().splitlines())
+        assert header == ["name", "label", "probability", "nearest", "possible", "error"]
+        assert (known[1], known[3], known[5]) == ("left", "", "")
+        assert (other[1], other[3] in ("left", "right")) == ("unknown", True)
+        assert other[3] in other[4].split(" | ")
+        header, known, taken = csv.reader(Path("taken.csv").read_text().splitlines())
+        assert header == ["name", "label", "probability", "nearest", "error"]
+        assert (taken[1], taken[3]) == (other[3], "")
+
+    def test_kaggle_gets_the_nearest_class(self, eyespot, knowing, here):
+        eyespot("predict", *knowing, "--format=kaggle")
+
+        *_, last = csv.reader(Path("result.csv").read_text().splitlines())
+        assert last[0] == "noise" and last[1] in ("left", "right")
+
+    def test_show_says_whether_a_model_refuses(self, eyespot, knowing, trained):
+        facts = [
+            json.loads(eyespot("show", run, "--json").out) for run in (knowing[0], trained.run)
+        ]
+
+        assert [fact["unknown"] for fact in facts] == [
+            "said of 2 % of good pictures, and of what is like none of them",
+            "never said: too few validation images, or refuse = 0",
+        ]
 
 
 class TestShow:

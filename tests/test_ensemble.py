@@ -17,6 +17,7 @@ from eyespot.models.loading import load
 from eyespot.models.torch_model import TorchModel
 from eyespot.nets.build import build_net, fitted_net
 from eyespot.values import Array, Preparation
+from made_refusals import refusing
 from test_models import put, refusal, rewritten
 
 CLASSES = ("cat", "dog", "otter")
@@ -196,3 +197,98 @@ def test_more_members_than_can_be_read_back_are_not_written(
         write_model(path, card, weights)
 
     assert path.read_bytes() == before
+
+
+# --- members that say "I don't know"
+
+
+def knowing(num: int = 3) -> list[TorchModel]:
+    return [refusing(member(seed), seed=seed) for seed in range(num)]
+
+
+def test_its_refusal_is_the_mean_of_its_members() -> None:
+    own = [model.examine(images())[1] for model in knowing()]
+
+    probs, found = ensemble_of(knowing(), recipe="ef56").examine(images())
+
+    assert found is not None
+    assert np.allclose(found, np.mean([one for one in own if one is not None], axis=0), rtol=1e-5)
+    assert len({float(one[0]) for one in own if one is not None}) == 3
+    plain = ensemble_of([member(seed) for seed in range(3)], recipe="ef56")
+    assert np.array_equal(probs, plain.probabilities(images()))
+    assert plain.examine(images())[1] is None
+
+
+def test_one_that_refuses_comes_back_from_its_file_to_the_last_bit(tmp_path: Path) -> None:
+    before, path = ensemble_of(knowing(), recipe="ef56"), tmp_path / "model.safetensors"
+
+    before.save(path)
+    after = load(path)
+
+    assert after.card == before.card
+    assert after.card.refusal is None and after.scores is None
+    for own, other in zip(after.examine(images()), before.examine(images()), strict=True):
+        assert own is not None and other is not None and np.array_equal(own, other)
+    facts = model_facts(path)
+    assert facts["unknown"] == "said of 2 % of good pictures, and of what is like none of them"
+    one = sum(weight.numel() for weight in member(0).net.state_dict().values())
+    assert facts["parameters"] == 3 * one
+
+
+@pytest.mark.parametrize("number", [0, 2])
+def test_it_never_refuses_when_one_of_its_members_cannot(tmp_path: Path, number: int) -> None:
+    models = knowing()
+    models[number] = member(number)
+    path = tmp_path / "model.safetensors"
+
+    ensemble_of(models, recipe="ef56").save(path)
+
+    assert load(path).examine(images())[1] is None
+    assert model_facts(path)["unknown"].startswith("never said: ")
+
+
+def test_an_ensemble_of_the_first_format_is_read(path: Path) -> None:
+    def first_format(fields: dict[str, Any]) -> None:
+        for place in (fields, *fields["net"]["members"]):
+            del place["refusal"]
+        del fields["num_scores"]
+        fields["format"] = 1
+
+    before = load(path).probabilities(images())
+
+    after = load(with_card(path, first_format))
+
+    assert np.array_equal(after.probabilities(images()), before)
+    assert after.examine(images())[1] is None
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (put(*HERE, "refusal", value=None), "M: not every member of its ensemble can refuse; trai"),
+        (
+            put("refusal", value={"depths": [[8, 3]], "num_neighbours": 7, "share": 0.02}),
+            "M: not every member of its ensemble can refuse; train again",
+        ),
+        (
+            put(*HERE, "refusal", "depths", value=[[2**16, 256]] * 65),
+            "M: its net has [8, 16, 32, 8] features where its refusal wants [65536, 65536, ",
+        ),
+        (
+            put(*HERE, "refusal", "num_neighbours", value=2**16),
+            "M does not fit its own net: 'refusal.1.depths.0.neighbours' is F32 (7, 3) where F32 (",
+        ),
+        (put(*HERE, "refusal", "share", value=0.0), "M: its 'net.ensemble.members.1.refusal.share"),
+    ],
+)
+def test_a_card_that_lies_about_refusals_is_refused(
+    tmp_path: Path, change: Callable[[dict[str, Any]], object], sentence: str
+) -> None:
+    path = tmp_path / "model.safetensors"
+    ensemble_of(knowing(), recipe="ef56").save(path)
+    with_card(path, change)
+
+    with pytest.raises(ModelError) as error:
+        load(path)
+
+    assert str(error.value).replace(str(path), "M").startswith(sentence)

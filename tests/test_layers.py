@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from eyespot.errors import UsageError
+from eyespot.nets.features import features
 from eyespot.nets.layerlist import (
     LAYERS,
     MAX_LAYERS,
@@ -26,6 +27,7 @@ from eyespot.nets.layerlist import (
 )
 from eyespot.nets.layers import ACTIVATIONS, layers_net
 from eyespot.nets.spec import LayersSpec
+from eyespot.training.recipefile import read_recipe
 
 Fields = dict[str, Any]
 
@@ -299,3 +301,89 @@ def test_a_net_learns_with_a_gradient_for_every_weight() -> None:
     nn.functional.cross_entropy(net(torch.rand(4, 3, 8, 8)), torch.tensor([0, 1, 2, 0])).backward()
 
     assert all(p.grad is not None and torch.isfinite(p.grad).all() for p in net.parameters())
+
+
+# --- its features
+
+
+def shown(chosen: tuple[Layer, ...], x: torch.Tensor) -> list[torch.Tensor]:
+    """The features of an untrained net of these layers, which leave its logits as they are."""
+    net = layers_net(chosen, channels=x.shape[1], size=x.shape[2], num_classes=3).eval()
+    with torch.inference_mode():
+        logits, found = features(nn.Sequential(nn.Identity(), net), x)
+
+        assert torch.equal(logits, net(x))
+        assert logits.shape == (len(x), 3)
+    return found
+
+
+@given(lists, st.sampled_from([1, 3]), st.integers(1, 17))
+@settings(deadline=None, max_examples=100)
+def test_any_list_shows_its_pools_or_its_convolutions_and_the_input_of_its_head(
+    chosen: tuple[Layer, ...], channels: int, size: int
+) -> None:
+    try:
+        shapes = layer_shapes(chosen, channels=channels, size=size, num_classes=3)
+    except UsageError:
+        return
+
+    found = shown(chosen, torch.rand(2, channels, size, size))
+
+    assert 1 <= len(found) <= MAX_LAYERS + 1
+    assert found[-1].shape == (2, shapes[-2][0])
+    num_pools = sum(isinstance(layer, Pool) for layer in chosen)
+    if num_pools:
+        own = [4 * shape[0] for layer, shape in zip(chosen, shapes, strict=True)
+               if isinstance(layer, Pool)]  # fmt: skip
+        assert [one.shape[1] for one in found[:-1]] == own
+    assert all(one.ndim == 2 and torch.isfinite(one).all() for one in found)
+
+
+@pytest.mark.parametrize(
+    ("name", "widths"),
+    [
+        # A flatten of 32 x 24 x 24 values is shown in means of five neighbours.
+        ("two-conv", [4 * 64, 3687]),
+        ("augmented", None),
+        ("plateau", None),
+        ("batchnorm", None),
+        ("characters", [4 * 32, 4 * 64, 256]),
+    ],
+)
+def test_the_recipes_with_layers_show_every_depth(name: str, widths: list[int] | None) -> None:
+    found = shown(read_recipe(name).layers, torch.rand(2, 1, 28, 28))
+
+    assert len(found) > 1
+    assert widths is None or [one.shape[1] for one in found] == widths
+    assert all(one.shape[1] <= 4096 for one in found)
+
+
+def test_a_net_of_nothing_but_its_head_shows_its_pixels() -> None:
+    x = torch.rand(3, 1, 8, 8)
+
+    (found,) = shown(layers(FLAT), x)
+
+    assert torch.equal(found, x.flatten(1))
+
+
+@pytest.mark.parametrize("size", [64, 65, 91, 128])
+def test_a_long_row_of_features_is_shown_in_means_of_neighbours(size: int) -> None:
+    x = torch.rand(2, 1, size, size)
+    together = -(-(size**2) // 4096)
+
+    (found,) = shown(layers(FLAT), x)
+
+    assert 2048 <= found.shape[1] <= 4096
+    whole = size**2 // together
+    slow = torch.stack([x.flatten(1)[:, k * together : (k + 1) * together].mean(1)
+                        for k in range(whole)], dim=1)  # fmt: skip
+    assert torch.allclose(found[:, :whole], slow, atol=1e-6)
+
+
+def test_every_pool_and_only_pools_count_where_there_are_some() -> None:
+    every: Fields = {**POOL, "kind": "average", "size": "all"}
+
+    found = shown(layers(CONV, CONV, POOL, NORM, every, FLAT, DENSE, HEAD), torch.rand(2, 1, 9, 9))
+
+    assert [one.shape[1] for one in found] == [16, 16, 5]
+    assert torch.equal(found[1], found[1][:, :4].repeat(1, 4))  # of 1 x 1, four times the same

@@ -37,6 +37,7 @@ from eyespot.models.torch_model import TorchModel, load_torch_model, weights_of
 from eyespot.nets.build import build_net, fitted_net
 from eyespot.nets.spec import LayersSpec
 from eyespot.values import Array, Pictures, Prediction, Preparation
+from made_refusals import refusing
 
 CLASSES = ("cat", "dog", "otter")
 
@@ -401,7 +402,8 @@ def put(*place: str | int, value: object) -> Callable[[dict[str, Any]], None]:
         (put("format", value=10**30), f"M has format {10**30}, this eyespot knows up to 2; upg"),
         (put("format", value="1"), "M has no format number that eyespot knows; train again"),
         (put("format", value=0), "M has no format number that eyespot knows; train again"),
-        (put("format", value=True), "M: its 'format' does not do: "),
+        (put("format", value=True), "M has no format number that eyespot knows; train again"),
+        (put("format", value=2.0), "M: its 'format' does not do: "),
         (put("more", value=1), "M: its 'more' does not do: Extra inputs are not permitted"),
         (put("net", value=None), "M: its 'net' does not do: "),
         (put("net", "widths", value=[]), "M: its 'net.convnet.widths' does not do: "),
@@ -544,6 +546,237 @@ def test_a_file_with_any_bytes_changed_is_refused_or_the_same_model(path: Path) 
             assert after.card == before.card
             assert np.array_equal(after.logits(images(1)), before.logits(images(1)))
     assert num_refused > 200
+
+
+# --- what is kept to say "I don't know", and for sets
+
+
+@pytest.fixture
+def knowing(tmp_path: Path) -> Path:
+    """The file of a model that refuses, and keeps fifty scores."""
+    path = tmp_path / "knowing.safetensors"
+    refusing(tiny(), num_scores=50).save(path)
+    return path
+
+
+def test_a_model_that_refuses_comes_back_whole(knowing: Path) -> None:
+    before, after = refusing(tiny(), num_scores=50), load(knowing)
+    again = knowing.with_name("again.safetensors")
+
+    after.save(again)
+
+    assert again.read_bytes() == knowing.read_bytes()
+    assert after.card == before.card and after.card.refusal is not None
+    for own, other in zip(after.examine(images(9)), before.examine(images(9)), strict=True):
+        assert own is not None and other is not None
+        assert np.array_equal(own, other)
+    assert after.scores is not None and np.array_equal(after.scores, before.scores)
+
+
+def test_refusing_changes_no_answer() -> None:
+    probs, none = tiny().examine(images(9))
+    same, refusals = refusing(tiny()).examine(images(9))
+
+    assert none is None and refusals is not None
+    assert (refusals.dtype, refusals.shape) == (np.float32, (9,))
+    assert np.array_equal(probs, same)
+    assert np.array_equal(probs, refusing(tiny()).probabilities(images(9)))
+
+
+def test_no_picture_gives_no_refusal() -> None:
+    probs, refusals = refusing(tiny()).examine(images(0))
+
+    assert probs.shape == (0, 3)
+    assert refusals is not None and (refusals.dtype, refusals.shape) == (np.float32, (0,))
+
+
+def test_predicting_says_unknown_above_one_and_never_when_all_are_to_be_accepted() -> None:
+    model = refusing(tiny(), num_scores=50)
+    _, refusals = model.examine(images(40))
+    assert refusals is not None
+    middle = float(np.median(refusals))
+    for depth in model.refusals:
+        depth.thresholds.mul_(middle)
+
+    found = model.predict(images(40))
+    taken = model.predict(images(40), accept_all=True, coverage=0.9)
+
+    assert 5 < sum(one.unknown for one in found) < 35
+    assert all(one.refusal is not None and one.unknown == (one.refusal > 1) for one in found)
+    assert not any(one.unknown for one in taken)
+    assert [one.ranked for one in taken] == [one.ranked for one in found]
+    assert [one.refusal for one in taken] == [one.refusal for one in found]
+    assert all(one.possible and one.possible[0] == one.label for one in taken)
+
+
+def test_a_model_without_scores_says_what_sets_need() -> None:
+    with pytest.raises(UsageError, match="the model keeps no scores of validation images"):
+        tiny().predict(images(1), coverage=0.9)
+
+
+def first_format(fields: dict[str, Any]) -> None:
+    for name in ("refusal", "num_scores"):
+        del fields[name]
+    fields["format"] = 1
+
+
+def test_a_file_of_the_first_format_is_read_and_never_refuses(path: Path) -> None:
+    model = load(with_card(path, first_format))
+
+    assert model.card == tiny().card
+    assert model.refusals == () and model.scores is None
+    assert np.array_equal(model.logits(images(5)), tiny().logits(images(5)))
+    assert model.examine(images(5))[1] is None
+    assert [(one.unknown, one.refusal) for one in model.predict(images(2))] == [(False, None)] * 2
+    assert model_facts(path)["unknown"] == "never said: too few validation images, or refuse = 0"
+
+
+def test_a_changed_file_of_the_first_format_is_found(path: Path) -> None:
+    data = bytearray(with_card(path, first_format).read_bytes())
+    data[-3] ^= 1
+    path.write_bytes(data)
+
+    assert refusal(path) == ("M is damaged (its checksum is another); train again or copy it again")
+
+
+def test_facts_count_the_weights_of_the_net_alone(path: Path, knowing: Path) -> None:
+    assert model_facts(knowing)["parameters"] == model_facts(path)["parameters"]
+    assert model_facts(knowing)["unknown"] == (
+        "said of 2 % of good pictures, and of what is like none of them"
+    )
+
+
+DEPTHS = ("refusal", "depths")
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (put(*DEPTHS, value=[]), "M: its 'refusal.depths' does not do: "),
+        (put(*DEPTHS, value=[[4, 3]] * 66), "M: its 'refusal.depths' does not do: "),
+        (put(*DEPTHS, 0, value=[8]), "M: its 'refusal.depths.0.1' does not do: Field required"),
+        (put(*DEPTHS, 0, value=[0, 3]), "M: its 'refusal.depths.0.0' does not do: "),
+        (put(*DEPTHS, 0, value=[10**9, 3]), "M: its 'refusal.depths.0.0' does not do: "),
+        (put(*DEPTHS, 0, value=[8, 0]), "M: its 'refusal.depths.0.1' does not do: "),
+        (put(*DEPTHS, 0, value=[8, 257]), "M: its 'refusal.depths.0.1' does not do: "),
+        (put(*DEPTHS, 0, value=[8.0, 3]), "M: its 'refusal.depths.0.0' does not do: "),
+        (put("refusal", "num_neighbours", value=0), "M: its 'refusal.num_neighbours' does not do"),
+        (put("refusal", "num_neighbours", value=2**17), "M: its 'refusal.num_neighbours' does no"),
+        (put("refusal", "share", value=0), "M: its 'refusal.share' does not do: "),
+        (put("refusal", "share", value=float("nan")), "M: its 'refusal.share' does not do: "),
+        (put("refusal", "more", value=1), "M: its 'refusal.more' does not do: Extra inputs are"),
+        (put("refusal", value=[]), "M: its 'refusal' does not do: "),
+        (put("num_scores", value=-1), "M: its 'num_scores' does not do: "),
+        (put("num_scores", value=2**17), "M: its 'num_scores' does not do: "),
+        (put("num_scores", value=True), "M: its 'num_scores' does not do: "),
+        # The first format knew neither.
+        (put("format", value=1.0), "M has no format number that eyespot knows; train again"),
+    ],
+)
+def test_a_card_whose_refusal_does_not_do_is_refused_with_its_field(
+    knowing: Path, change: Callable[[dict[str, Any]], object], sentence: str
+) -> None:
+    assert refusal(with_card(knowing, change)).startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (
+            put(*DEPTHS, value=[[2**16, 256]] * 65),
+            "M: its net has [8, 16, 32, 8] features where its refusal wants [65536, 65536, ",
+        ),
+        (
+            put(*DEPTHS, 1, value=[15, 3]),
+            "M: its net has [8, 16, 32, 8] features where its refusal wants [8, 15, 32, 8]; train",
+        ),
+        (
+            put(*DEPTHS, value=[[8, 3]]),
+            "M: its net has [8, 16, 32, 8] features where its refusal wants [8]; train again",
+        ),
+        (
+            put(*DEPTHS, 0, value=[8, 9]),  # more directions than features
+            "M does not fit its own net: 'refusal.0.depths.0.centres' is F32 (3, 3) where F32",
+        ),
+        (
+            put("refusal", "num_neighbours", value=2**16),
+            "M does not fit its own net: 'refusal.0.depths.0.neighbours' is F32 (7, 3) where F32",
+        ),
+        (
+            put("refusal", value=None),
+            "M does not fit its own net: 'refusal.0.depths.0.centres' is F32 (3, 3) where nothing",
+        ),
+        (
+            put("num_scores", value=2**16),
+            "M does not fit its own net: 'scores' is F32 (50,) where F32 (65536,) is due; train",
+        ),
+        (
+            put("num_scores", value=0),
+            "M does not fit its own net: 'scores' is F32 (50,) where nothing is due; train again",
+        ),
+    ],
+)
+def test_a_card_of_another_refusal_is_refused_before_memory_is_taken(
+    knowing: Path, change: Callable[[dict[str, Any]], object], sentence: str
+) -> None:
+    with_card(knowing, change)
+    tracemalloc.start()
+
+    with pytest.raises(ModelError) as error:
+        load(knowing)
+
+    assert tracemalloc.get_traced_memory()[1] < 32 * 2**20
+    tracemalloc.stop()
+    assert str(error.value).replace(str(knowing), "M").startswith(sentence)
+
+
+@pytest.mark.parametrize("name", ["refusal.0.thresholds", "refusal.0.depths.1.whitening", "scores"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_numbers_of_a_refusal_that_are_not_finite_are_refused(
+    knowing: Path, name: str, value: float
+) -> None:
+    def change(weights: dict[str, Array]) -> None:
+        weights[name] = weights[name].copy()
+        weights[name].flat[0] = value
+
+    assert refusal(with_weights(knowing, change)) == (
+        f"M: the weights '{name}' are not finite numbers; train again"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "place", "value"),
+    [
+        ("refusal.0.energy_range", 1, 0),
+        ("refusal.0.depths.0.nearest_range", 1, -1),
+        ("refusal.0.depths.1.distance_range", 1, 0),
+        ("refusal.0.depths.1.outside", 0, -1),
+        ("refusal.0.thresholds", 2, 0),
+    ],
+)
+def test_a_refusal_that_could_give_no_number_is_refused(
+    knowing: Path, name: str, place: int, value: float
+) -> None:
+    def change(weights: dict[str, Array]) -> None:
+        weights[name] = weights[name].copy()
+        weights[name].flat[place] = value
+
+    with pytest.raises(ModelError, match="what it refuses by is no range of numbers; train again"):
+        load(with_weights(knowing, change))
+
+
+@pytest.mark.parametrize("name", ["refusal.0.energy_range", "scores"])
+def test_a_refusal_without_its_numbers_is_refused(knowing: Path, name: str) -> None:
+    with pytest.raises(ModelError, match=f"'{name}' is nothing where F32"):
+        load(with_weights(knowing, lambda weights: weights.pop(name)))
+
+
+def test_numbers_of_a_second_refusal_are_refused(knowing: Path) -> None:
+    def change(weights: dict[str, Array]) -> None:
+        weights["refusal.1.thresholds"] = weights["refusal.0.thresholds"]
+
+    with pytest.raises(ModelError, match=r"'refusal.1.thresholds' is F32 \(3,\) where nothing"):
+        load(with_weights(knowing, change))
 
 
 # --- nets from a list of layers
@@ -843,8 +1076,7 @@ def test_a_table_says_unknown_and_what_it_is_nearest_to(tmp_path: Path) -> None:
     write_answers(tmp_path / "a.csv", [said], top=1)
 
     assert (tmp_path / "a.csv").read_text() == (
-        "name,label,probability,nearest,possible,error\n"
-        "'=a.png,unknown,0.750000,dog,dog | cat,\n"
+        "name,label,probability,nearest,possible,error\n'=a.png,unknown,0.750000,dog,dog | cat,\n"
     )
 
 

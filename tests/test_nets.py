@@ -7,14 +7,19 @@ import numpy as np
 import pytest
 import torch
 from pydantic import TypeAdapter
-from torch import nn
+from torch import Tensor, nn
+from torch.nn import functional as F
 
 from eyespot.errors import UsageError
 from eyespot.nets.build import NETS, build_net, fitted_net
+from eyespot.nets.features import features
 from eyespot.nets.layerlist import Conv, Dense, Flatten
 from eyespot.nets.normalise import Normalise
+from eyespot.nets.refusal import Depth, Refusal, answered
 from eyespot.nets.spec import ConvNetSpec, NetName, NetSpec
-from eyespot.values import Preparation
+from eyespot.nets.views import views_of
+from eyespot.values import Array, Preparation, Views
+from made_refusals import made_refusal
 
 LAYERS = (Conv(filters=4), Flatten(), Dense(units=None))
 SIZES = [8, 9, 15, 16, 23, 24, 25, 28, 40, 64, 96, 97, 128]
@@ -163,3 +168,162 @@ def test_a_net_keeps_the_layout_channels_last() -> None:
     pairs = [tensor for pair in seen for tensor in pair]
     assert len(pairs) > 4
     assert all(tensor.is_contiguous(memory_format=torch.channels_last) for tensor in pairs)
+
+
+# --- features and refusals
+
+
+def convnet(size: int, *, channels: int = 1, depth: Any = 2, num_classes: int = 3) -> nn.Module:
+    """With random weights and normalisations that do something."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        spec = fitted_net("convnet", width=4, size=size, depth=depth, dropout=0.5)
+        net = build_net(spec, preparation(size, channels), num_classes)
+        net.train()(255 * torch.rand(8, channels, size, size))
+    return net.eval()
+
+
+def pictures(num: int, size: int, channels: int = 1) -> Tensor:
+    random = torch.Generator().manual_seed(1)
+    return torch.randint(0, 256, (num, channels, size, size), generator=random).float()
+
+
+def quarters(x_BCHW: Tensor) -> Tensor:
+    """(B, 4 C), the upper left one of every channel first."""
+    return F.adaptive_avg_pool2d(x_BCHW, 2).permute(0, 2, 3, 1).flatten(1)
+
+
+class Maps(nn.Module):
+    """Shows what it is given."""
+
+    def activations(self, x: Tensor) -> list[Tensor]:
+        return [x, x.amax(dim=(2, 3))]
+
+    def logits_of(self, last: Tensor) -> Tensor:
+        return last
+
+
+@pytest.mark.parametrize("height", [1, 2, 3, 4, 7, 8, 13])
+@pytest.mark.parametrize("width", [1, 2, 5, 6])
+def test_the_features_of_a_map_are_the_means_of_its_quarters(height: int, width: int) -> None:
+    x = torch.rand(5, 3, height, width)
+
+    _, (found, last) = features(nn.Sequential(nn.Identity(), Maps()), x)
+
+    assert torch.allclose(found, quarters(x), atol=1e-6)
+    assert torch.equal(last, x.amax(dim=(2, 3)))
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+@pytest.mark.parametrize("size", [8, 9, 24, 28, 97])  # a first layer of either stride
+def test_features_come_with_the_logits_of_the_net_to_the_last_bit(size: int, depth: int) -> None:
+    net, x = convnet(size, depth=depth), pictures(4, size)
+
+    with torch.inference_mode():
+        logits, found = features(net, x)
+
+        assert torch.equal(logits, net(x))
+        body: Any = list(net.children())[1]
+        stem = F.relu(body.norm(body.stem(net.get_submodule("0")(x))))
+        maps = [stem, *(body.stages[: number + 1](stem) for number in range(len(body.stages)))]
+    for one, own in zip(found, maps, strict=False):
+        assert torch.allclose(one, quarters(own), atol=1e-5)
+    assert torch.equal(found[-1], maps[-1].amax(dim=(2, 3)))
+    assert len(found) == len(maps) + 1
+
+
+def slow_refusal(refusal: Refusal, found: list[Array], logits: Array) -> float:
+    """Of one picture, in float64, step by step. found: (D,) of each depth. logits: (K,)."""
+    said = int(logits.argmax())
+    distances, nearests = [], []
+    for depth, features_D in zip(refusal.each_depth, found, strict=True):
+        own = {name: tensor.double().numpy() for name, tensor in depth.state_dict().items()}
+        scaled = (features_D - own["location"]) * own["scale"]
+        inside = scaled @ own["directions"]
+        white = inside @ own["whitening"]
+        outside = max(float(scaled @ scaled - inside @ inside), 0)
+        square = float(((white - own["centres"][said]) ** 2).sum()) + own["outside"] * outside
+        nearest = min(float(np.linalg.norm(white - one)) for one in own["neighbours"])
+        for score, usual, kept in (
+            (float(square) ** 0.5, own["distance_range"], distances),
+            (nearest, own["nearest_range"], nearests),
+        ):
+            kept.append(max((score - usual[0]) / usual[1], 0))
+    middle, width = refusal.energy_range.double().numpy()
+    energy = max((-np.log(np.exp(logits).sum()) - middle) / width, 0)
+    total = max(distances) + max(nearests) + energy
+    return float(total / 3 / refusal.thresholds.double().numpy()[said])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_refusal_is_what_a_slow_reference_says(seed: int) -> None:
+    net, x = convnet(12), pictures(20, 12)
+    _, refusal = made_refusal(net, preparation(12), 3, seed=seed)
+
+    with torch.inference_mode():
+        logits, found = features(net, x)
+        said = refusal(found, logits)
+
+    for row in range(len(x)):
+        of_row = [one[row].double().numpy() for one in found]
+        slow = slow_refusal(refusal, of_row, logits[row].double().numpy())
+        assert float(said[row]) == pytest.approx(slow, rel=1e-3, abs=1e-3)
+    assert len(set(said.tolist())) == len(x)
+
+
+def test_what_is_at_its_centre_and_beside_a_neighbour_is_at_no_distance() -> None:
+    depth = Depth(2, 2, num_neighbours=3, num_classes=2)
+    for name, value in (
+        ("location", torch.tensor([1.0, 2.0])),
+        ("directions", torch.eye(2)),
+        ("whitening", torch.eye(2)),
+        ("centres", torch.tensor([[0.0, 0.0], [3.0, 4.0]])),
+        ("neighbours", torch.tensor([[3.0, 0.0], [3.0, 4.0], [100.0, 0.0]])),
+    ):
+        getattr(depth, name).copy_(value)
+
+    distance, nearest = depth.distances(torch.tensor([[1.0, 2.0]] * 2), torch.tensor([0, 1]))
+
+    assert distance.tolist() == [0, 5]
+    assert nearest.tolist() == pytest.approx([3, 3])
+
+
+def test_a_refusal_does_not_depend_on_the_batch() -> None:
+    net, x = convnet(24), pictures(64, 24)
+    _, refusal = made_refusal(net, preparation(24), 3)
+
+    with torch.inference_mode():
+        _, together = answered(net, x, "one", refusal)
+        alone = [answered(net, one[None], "one", refusal)[1] for one in x]
+
+    assert together is not None
+    assert torch.allclose(together, torch.cat([one for one in alone if one is not None]), rtol=1e-3)
+
+
+@pytest.mark.parametrize("views", get_args(Views))
+def test_views_are_averaged_alike_with_and_without_a_refusal(views: Views) -> None:
+    net, x = convnet(9), pictures(6, 9)
+    _, refusal = made_refusal(net, preparation(9), 3)
+
+    with torch.inference_mode():
+        plain, none = answered(net, x, views, None)
+        logits, said = answered(net, x, views, refusal)
+
+        assert none is None
+        assert torch.equal(logits, plain)
+        assert torch.allclose(plain, torch.stack([net(one) for one in views_of(x, views)]).mean(0))
+        # The features are those of the picture as it is, the class is that of all views.
+        assert said is not None and torch.equal(said, refusal(features(net, x)[1], plain))
+
+
+def test_a_refusal_is_a_number_for_any_picture() -> None:
+    net, random = convnet(8, channels=3), np.random.default_rng(0)
+    _, refusal = made_refusal(net, preparation(8, 3), 3)
+    arrays = [np.zeros((3, 8, 8)), np.full((3, 8, 8), 255), random.integers(0, 2, (3, 8, 8)) * 255]
+    x = torch.from_numpy(np.stack([*arrays, 1e9 * arrays[2], -1e9 * arrays[1]])).float()
+
+    with torch.inference_mode():
+        _, said = answered(net, x, "one", refusal)
+
+    assert said is not None and torch.isfinite(said).all() and (said >= 0).all()
+    assert (said[3:] > 1000).all()

@@ -99,6 +99,17 @@ def test_a_resumed_run_is_the_undisturbed_one_and_holds_nothing_else(tmp_path, p
     assert resumed.run.path == halfway
 
 
+def test_a_resumed_run_refuses_what_the_undisturbed_one_does(tmp_path):
+    settings = {**LONGER, "batch": 16}
+    train(pair(60), settings=settings, out=tmp_path / "whole")
+    run = interrupted(pair(60), tmp_path / "run", settings=settings)
+
+    train(pair(60), resume=run)
+
+    assert contents(run) == contents(tmp_path / "whole")
+    assert Run(run).read_predictions("test").refusal is not None
+
+
 def test_a_run_may_be_interrupted_in_every_epoch(tmp_path, pictures):
     train(pictures, settings=LONGER, out=tmp_path / "whole")
     run = interrupted(pictures, tmp_path / "run", after=1)

@@ -106,15 +106,19 @@ def class_thresholds(excess: Array, said: Array, num_classes: int, share: float)
 def upper_quantile(scores: Array, share: float) -> float:
     """What `share` of such scores exceed, which may lie beyond the largest of few ones.
 
-    There the upper half is taken to fall off exponentially.
+    There the upper half is taken to fall off exponentially. Its rate is known only roughly, from U
+    scores: a new one is above x times their mean with the probability (1 + x / U) ** -U, which is
+    exp(-x) for many.
     """
     ordered = np.sort(scores.astype(np.float64))
     place = math.ceil((1 - share) * (len(ordered) + 1)) - 1
     if place < len(ordered):
         return float(ordered[place])
     middle = float(np.median(ordered))
-    upper = ordered[ordered >= middle]
-    return middle + float((upper - middle).mean()) * math.log(0.5 / share)
+    upper = ordered[ordered > middle] - middle
+    if not len(upper):
+        return middle
+    return middle + float(upper.sum()) * (math.pow(0.5 / share, 1 / len(upper)) - 1)
 
 
 def _main_directions(scaled_ND: Array, rank: int) -> Array:

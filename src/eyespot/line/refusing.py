@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 LEAST_JUDGING = 10
 # Of MNIST's digits 2,000 do as well as 20,000; many classes want more.
 _LEAST_IMAGES, _OF_EACH_CLASS, _MOST_IMAGES = 2000, 50, 10_000
-_MOST_NUMBERS = 2**25  # of all features together, 128 MiB
+_MOST_NUMBERS = 2**24  # of all features together, 64 MiB, of which there are some copies
 
 
 def refusing(

@@ -15,10 +15,14 @@ def ensemble_of(models: Sequence[TorchModel], *, recipe: str) -> TorchModel:
     """The model whose probabilities are the mean of theirs. recipe: the digest that its card says.
 
     Each member keeps its own brightness, views and temperature; the card's brightness is the mean.
+    It refuses if all of them do: the validation part of one may have been too small for that.
     Raises ModelError unless they have the same classes and want the same pictures.
     """
     first = models[0].card
     shape = first.preparation
+    refusals = [refusal for model in models for refusal in model.refusals]
+    if len(refusals) < len(models):
+        refusals = []
     members = []
     for card in (model.card for model in models):
         same = {"mean": shape.mean, "std": shape.std}
@@ -33,7 +37,7 @@ def ensemble_of(models: Sequence[TorchModel], *, recipe: str) -> TorchModel:
                 std=card.preparation.std,
                 views=card.views,
                 temperature=card.temperature,
-                refusal=card.refusal,
+                refusal=card.refusal if refusals else None,
             )
         )
     brightness = {
@@ -47,5 +51,4 @@ def ensemble_of(models: Sequence[TorchModel], *, recipe: str) -> TorchModel:
         recipe=recipe,
         versions=first.versions,
     )
-    refusals = [refusal for model in models for refusal in model.refusals]
     return TorchModel(card, Ensemble([model.net for model in models], members), refusals)

@@ -40,7 +40,7 @@ def _own(name: str) -> bool:
 def _refusal(card: ModelCard) -> str:
     one = card.net.members[0].refusal if isinstance(card.net, EnsembleSpec) else card.refusal
     if one is None:
-        return "never said: it has no validation part, or refuse = 0"
+        return "never said: too few validation images, or refuse = 0"
     return f"said of {100 * one.share:g} % of good pictures, and of what is like none of them"
 
 

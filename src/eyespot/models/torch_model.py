@@ -9,7 +9,16 @@ from PIL import Image
 from torch import Tensor, nn
 
 from eyespot.errors import DataError, ImageError, ModelError, UsageError
-from eyespot.models.file import REFUSAL, SCORES, Form, ModelCard, read_card, read_forms, read_model, write_model
+from eyespot.models.file import (
+    REFUSAL,
+    SCORES,
+    Form,
+    ModelCard,
+    read_card,
+    read_forms,
+    read_model,
+    write_model,
+)
 from eyespot.models.predict import Asked, answers, batch_size
 from eyespot.nets.build import build_net
 from eyespot.nets.ensemble import Ensemble
@@ -36,7 +45,6 @@ class TorchModel:
         self.card = card
         self.net = net.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         device = next(self.net.parameters()).device
-        self.scores = scores
         self.refusals = tuple(refusal.eval().to(device) for refusal in refusals)
         self.scores = scores
 
@@ -164,6 +172,8 @@ def load_torch_model(path: Path) -> TorchModel:
     refusals = _refusals(card)
     for name, tensor in _tensors(net, refusals).items():
         tensor.copy_(torch.from_numpy(weights[name]))
+    if not all(refusal.sound() for refusal in refusals):
+        raise ModelError(f"{path}: what it refuses by is no range of numbers; train again")
     return TorchModel(card, net, refusals, weights.get(SCORES))
 
 

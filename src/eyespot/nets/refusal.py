@@ -97,6 +97,14 @@ class Refusal(nn.Module):
     def each_depth(self) -> list[Depth]:
         return [depth for depth in self.depths if isinstance(depth, Depth)]
 
+    def sound(self) -> bool:
+        """Whether it can give a number for every picture; a damaged file's may not."""
+        depths = self.each_depth
+        ranges = [self.energy_range, *(depth.distance_range for depth in depths)]
+        ranges += [depth.nearest_range for depth in depths]
+        widths = torch.stack([*(usual[1] for usual in ranges), self.thresholds.min()])
+        return bool((widths > 0).all()) and all(float(depth.outside) >= 0 for depth in depths)
+
     def forward(self, features: Sequence[Tensor], logits_BK: Tensor) -> Tensor:
         """float32 (B,). features: (B, D) of each depth."""
         return self.excess(features, logits_BK) / self.thresholds[logits_BK.argmax(dim=1)]

@@ -115,7 +115,7 @@ class Recipe(BaseModel):
 
     # The share of good pictures of which the model may say that it does not know them, so that it
     # can say so of others; 0 for a model that always answers.
-    refuse: float = Field(0.02, ge=0, le=0.5)
+    refuse: float = Field(0.02, ge=0, le=0.2)
 
     # Classes of unequal size: "weights" counts the images of small classes more, "sampling" shows
     # them more often; "auto" does so above 3 : 1.
