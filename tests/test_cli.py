@@ -94,9 +94,7 @@ class TestTrain:
         answer = eyespot("train", data, *SETTINGS)
 
         assert answer.code == 0
-        assert answer.out == (
-            "test accuracy unknown: no class has an image to spare for a test part\n"
-        )
+        assert answer.out == ("test accuracy unknown: no image was kept apart as a test part\n")
         assert json.loads(eyespot("train", data, "--json", *SETTINGS).out)["accuracy"] is None
 
     def test_the_next_command_can_be_pasted(self, eyespot, trained, here):

@@ -144,6 +144,17 @@ def test_the_verb_says_where_the_page_lies(eyespot, tmp_path, monkeypatch) -> No
     answer = eyespot("compare", one.path, two.path)
     other = eyespot("compare", one.path, two.path, "--out", "other.html", "--json")
 
+    assert answer.code == 0
     assert answer.err.endswith("page: compare.html\n")
     assert Path("compare.html").exists()
     assert '"page": "other.html"' in other.out
+
+
+def test_a_page_that_cannot_be_written_fails_after_the_numbers(eyespot, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    one, two = fake_run(tmp_path / "one"), fake_run(tmp_path / "two")
+
+    answer = eyespot("compare", one.path, two.path, "--out", tmp_path / "nowhere" / "page.html")
+
+    assert answer.code == 4
+    assert "difference" in answer.out
+    assert re.search(r"^eyespot: .*page\.html cannot be written: No such file", answer.err)

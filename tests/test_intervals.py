@@ -137,6 +137,31 @@ def test_balanced_accuracy_and_macro_f1_hold_the_truth_in_95_of_100_draws() -> N
         assert np.mean(inside, axis=1).min() > 0.93
 
 
+@pytest.mark.parametrize("drawn", [True, False])
+def test_macro_f1_of_few_images_a_class_holds_the_truth_however_they_were_chosen(
+    drawn: bool,
+) -> None:
+    """Blindly, so that the size of a class is chance, or as many of each, as in a split."""
+    random = np.random.default_rng(0)
+    for num_classes, size, recall in ((100, 4, 0.7), (300, 3, 0.9), (62, 11, 0.7)):
+        rows = [random.dirichlet(np.full(num_classes - 1, 0.05)) for _ in range(num_classes)]
+        recalls = random.beta(10 * recall, 10 * (1 - recall), num_classes)
+        chances_KK = np.array([np.insert(row, k, 0) for k, row in enumerate(rows)])
+        chances_KK = chances_KK * (1 - recalls)[:, None] + np.diag(recalls)
+        truth = (2 * recalls / (1 + chances_KK.sum(axis=0))).mean()
+        inside = []
+        for _ in range(150):
+            sizes = np.full(num_classes, size)
+            if drawn:
+                labels = random.integers(num_classes, size=size * num_classes)
+                sizes = np.bincount(labels, minlength=num_classes)
+            counts_KK = random.multinomial(sizes, chances_KK)
+            places = counts_KK.nonzero()
+            found = macro_f1(Cells(*places, counts_KK[places]), num_classes)
+            inside.append(holds(found, truth))
+        assert np.mean(inside) >= 0.93
+
+
 def test_a_mean_holds_the_truth_in_95_of_100_draws_however_skewed() -> None:
     """The log losses of calibrated nets of two classes, from poor to nearly perfect."""
     random = np.random.default_rng(0)

@@ -19,6 +19,7 @@ from eyespot.evaluation.refusal import (
     usual_range,
 )
 from eyespot.files import Run
+from eyespot.line.progress import Silence
 from eyespot.line.refusing import LEAST_JUDGING
 from eyespot.models.facts import model_facts
 from eyespot.models.loading import load
@@ -422,6 +423,28 @@ def test_a_model_that_is_not_to_refuse_or_cannot_know_always_answers(
     answers = load(small.run.path).predict(noise(shape)[:5])
     assert [(one.unknown, one.refusal) for one in answers] == [(False, None)] * 5
     assert model_facts(small.run.path)["unknown"].startswith("never said")
+
+
+def test_a_training_says_when_its_model_never_says_unknown(tmp_path: Path) -> None:
+    said: list[str] = []
+
+    class Listener(Silence):
+        def say(self, sentence: str) -> None:
+            said.append(sentence)
+
+    for num, settings in ((5 * LEAST_JUDGING - 10, {}), (100, {}), (100, {"refuse": 0})):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("eyespot.line.single.report", lambda run: run.report.write_text(""))
+            eyespot.train(
+                pair(num),
+                settings={**SMALL, **settings},
+                out=tmp_path / str(len(said)) / str(len(settings)),
+                progress=Listener(),
+            )
+
+    assert [sentence for sentence in said if "unknown" in sentence] == [
+        "the model never says unknown: 8 validation images are too few to learn when; it takes 10"
+    ]
 
 
 NETS: dict[str, dict[str, Any]] = {

@@ -191,6 +191,19 @@ def test_hostile_names_are_text(tmp_path: Path) -> None:
     assert "小猫" in (run.path / "classification_report.txt").read_text("utf-8")
 
 
+def test_a_class_written_from_right_to_left_turns_no_number_around(tmp_path: Path) -> None:
+    """`43 %` after a Hebrew name, or `(5)` between two of them, would stand on its wrong side."""
+    classes = ("כלב", "חתול", "<b>”“")
+    page = report(fake_run(tmp_path / "run-1", classes=classes, num=30, certainty=0.0))
+    text = page.read_text("utf-8")
+
+    assert "always “<bdi>כלב</bdi>” would give" in text
+    assert "“<bdi>כלב</bdi>” (10)" in text
+    assert re.search(r"is <bdi>(כלב|חתול)</bdi> \(\d+", text)
+    assert "b { unicode-bidi: isolate; }" in text
+    Page(page).check_harmless()
+
+
 def test_colour_pictures_are_inlined_whole(tmp_path: Path) -> None:
     run = fake_run(tmp_path / "run-1", classes=("cat", "dog"), certainty=2.0)
     test, valid = run.read_predictions("test"), run.read_predictions("valid")

@@ -430,17 +430,18 @@ def test_an_edit_that_cannot_be_meant_is_refused_with_its_line(line, told, eyesp
     assert not (tmp_path / "fixed.csv").exists()
 
 
-def test_a_table_that_lacks_a_column_or_a_number_is_refused(eyespot, run, tmp_path):
+@pytest.mark.parametrize("cell", ["much", "nan", "-inf"])
+def test_a_table_that_lacks_a_column_or_a_number_is_refused(eyespot, run, tmp_path, cell):
     (run / "suspects.csv").write_text("name,sure\nleft/7.png,yes\n")
     lacking = eyespot("suspects", run, "--fix", tmp_path / "fixed.csv")
     (run / "suspects.csv").write_text(
-        "name,label,proposed,probability,own,sure\nleft/7.png,left,right,much,0,yes\n"
+        f"name,label,proposed,probability,own,sure\nleft/7.png,left,right,{cell},0,yes\n"
     )
     wordy = eyespot("suspects", run)
 
     assert lacking.code == wordy.code == 3
     assert "has no column 'proposed'; it needs the columns name, proposed, sure" in lacking.err
-    assert "line 2: probability = 'much' is no number" in wordy.err
+    assert f"line 2: probability = '{cell}' is no number" in wordy.err
 
 
 def test_nothing_is_overwritten_and_nothing_put_into_the_data(eyespot, crossed, run, tmp_path):

@@ -8,7 +8,7 @@ import typer
 
 from eyespot.cli.options import JsonOption
 from eyespot.cli.talk import printable, say, show_json
-from eyespot.errors import EyespotError, UsageError
+from eyespot.errors import DataError, EyespotError, UsageError
 
 RunsArgument = Annotated[
     list[Path], typer.Argument(metavar="RUN RUN...", help="Run folders.", show_default=False)
@@ -34,11 +34,14 @@ def command(
         raise UsageError("name two runs or more to compare")
     names = [printable(str(path)) for path in runs]
     found = standings(names, [Run(path).read_predictions("test") for path in runs])
+    page, failed = None, None
     try:
         page = compare_page([Run(path) for path in runs], out)
         told = f"page: {page}"
-    except EyespotError as error:  # the numbers are there all the same
-        page, told = None, f"no page: {error}"
+    except DataError as error:  # a run of which only the answers are left can be compared by them
+        told = f"no page: {error}"
+    except EyespotError as error:  # the numbers come first all the same
+        failed = error
     if as_json:
         facts: dict[str, object] = {"runs": list(map(str, runs)), "page": page and str(page)}
         if len(found) == 2 and (pair := found[1].against):
@@ -47,4 +50,6 @@ def command(
         show_json({**facts, "standings": [one.as_json() for one in found]})
     else:
         print(comparison_report(found), end="")
+    if failed:
+        raise failed
     say(told)

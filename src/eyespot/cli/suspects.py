@@ -51,4 +51,5 @@ def command(
         rows.append([*words, f"{one.probability:.4f}", "yes" if one.sure else "no"])
     print(columns_of_text(rows))
     say(f"{num_sure:,} of {len(suspects):,} are sure; all of them: {folder.suspects}")
-    say(f"next: eyespot suspects {shlex.quote(str(run))} --fix TABLE.csv")
+    if num_sure:
+        say(f"next: eyespot suspects {shlex.quote(str(run))} --fix TABLE.csv")

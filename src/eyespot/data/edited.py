@@ -1,5 +1,6 @@
 """Tables of eyespot's that a person has edited: any spreadsheet's way of saving, line by line."""
 
+import math
 import os
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -25,12 +26,14 @@ class EditedRow:
 
     def number(self, column: str) -> float:
         """The number in a cell. Raises DataError, with the line, where there is none."""
+        cell = self.cells[column]
         try:
-            return float(self.cells[column].replace(",", "."))  # as half of the world writes it
-        except ValueError as error:
-            raise DataError(
-                f"{self.path} line {self.line}: {column} = '{self.cells[column]}' is no number"
-            ) from error
+            number = float(cell.replace(",", "."))  # as half of the world writes it
+        except ValueError:
+            number = math.nan
+        if not math.isfinite(number):
+            raise DataError(f"{self.path} line {self.line}: {column} = '{cell}' is no number")
+        return number
 
     def answer(self, column: str) -> bool:
         """Whether a cell says yes. Raises DataError, with the line, for anything but yes or no."""

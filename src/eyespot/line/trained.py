@@ -56,7 +56,7 @@ class Trained:
     def sentences(self) -> list[str]:
         """The result in a line or a few."""
         if self.evaluation is None:
-            return ["test accuracy unknown: no class has an image to spare for a test part"]
+            return ["test accuracy unknown: no image was kept apart as a test part"]
         images = f"{self.evaluation.accuracy} on {count(self.evaluation.num, 'image')}"
         if not self.folds:
             return [f"test accuracy {images}"]

@@ -14,6 +14,7 @@ from matplotlib.colors import to_rgba
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
+from eyespot.evaluation import normalised
 from eyespot.reports.drawing import (
     ACCENT,
     INK,
@@ -100,7 +101,7 @@ def confusion_matrix(
         top=0.1,
         right=0.05,
     )
-    shares_KK = counts_KK / np.maximum(counts_KK.sum(axis=1, keepdims=True), 1)
+    shares_KK = normalised(counts_KK)
     if num <= NUM_CELLS:
         _draw_cells(axes, counts_KK, shares_KK, cell=72 * side / num, link=link)
     else:
