@@ -127,7 +127,8 @@ def unequal(left: int, right: int):
 def test_a_training_says_what_it_did_and_its_recipe_keeps_it(tmp_path, no_report):
     listener = Listener()
 
-    trained = train(unequal(60, 10), settings=TINY, out=tmp_path / "run", progress=listener)
+    settings = TINY | {"refuse": 0}
+    trained = train(unequal(60, 10), settings=settings, out=tmp_path / "run", progress=listener)
 
     said = {
         "sampling": "so the training shows images of small classes more often",
@@ -175,7 +176,7 @@ def test_a_flip_that_was_asked_for_on_characters_is_warned_of(tmp_path, no_repor
     )
     quiet = Listener()
     train(unequal(20, 20), settings=TINY, out=tmp_path / "b", progress=quiet)
-    assert len(quiet.said) == 2
+    assert not any("mirror" in sentence for sentence in quiet.said)
 
 
 def test_an_imbalance_that_is_wanted_is_told_all_the_same(tmp_path, no_report):

@@ -68,9 +68,10 @@ class TestTrain:
         lines = answer.err.splitlines()
         assert lines[0] == "halves: a folder per class, 60 grey images of 2 classes"
         assert lines[1].startswith("split: 42 train, 6 valid, 12 test (stratified); ")
-        assert [line[:9] for line in lines[2:4]] == ["epoch 1/2", "epoch 2/2"]
-        assert lines[4].endswith("; report: runs/halves-1/report.html")
-        assert lines[5:] == ["next: eyespot predict runs/halves-1 IMAGE..."]
+        assert lines[2].startswith("the model will never say unknown: ")
+        assert [line[:9] for line in lines[3:5]] == ["epoch 1/2", "epoch 2/2"]
+        assert lines[5].endswith("; report: runs/halves-1/report.html")
+        assert lines[6:] == ["next: eyespot predict runs/halves-1 IMAGE..."]
 
     def test_json_is_one_object(self, eyespot, trained, here):
         answer = eyespot("train", trained.data, "--json", "--seed=3", *SETTINGS)

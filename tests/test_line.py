@@ -111,6 +111,8 @@ class TestTrain:
             "arrays: arrays in memory, 40 grey images of 2 classes",
             "split: 28 train, 4 valid, 8 test (stratified); "
             "characters, grey 12x12, turned, shifted, zoomed, 2 epochs in batches of 16 (2 steps)",
+            "the model will never say unknown: it learns when from 10 validation images or more, "
+            "and has 4",
         ]
         assert listener.images[-1] == (40, 40)
         assert listener.epochs == [(1, 2), (2, 2)]

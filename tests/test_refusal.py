@@ -443,7 +443,8 @@ def test_a_training_says_when_its_model_never_says_unknown(tmp_path: Path) -> No
             )
 
     assert [sentence for sentence in said if "unknown" in sentence] == [
-        "the model never says unknown: 8 validation images are too few to learn when; it takes 10"
+        "the model will never say unknown: it learns when from 10 validation images or more, "
+        "and has 8"
     ]
 
 

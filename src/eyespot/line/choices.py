@@ -1,11 +1,13 @@
 """What was chosen to fit the images, and what a person should know about it, in words."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from eyespot.errors import count
+from eyespot.line.refusing import LEAST_JUDGING
 from eyespot.training.fitting import MOST_IMBALANCE, imbalance
 from eyespot.training.length import num_steps
 from eyespot.training.recipe import Recipe
+from eyespot.values import Part
 
 # How the training varies its images <- the fields of the recipe that say how much.
 _VARIED = {
@@ -32,15 +34,15 @@ def choice(recipe: Recipe, num_train: int) -> str:
 
 
 def cautions(
-    recipe: Recipe, counts: Sequence[int], mirrored_on_purpose: bool | None
+    recipe: Recipe, counts: Mapping[Part, Sequence[int]], mirrored_on_purpose: bool | None
 ) -> Iterator[str]:
-    """What a person should know about the choices. counts: training images per class."""
+    """What a person should know about the choices. counts: images per class of each part."""
     how = {
         "none": "and nothing is done about it",
         "sampling": "so the training shows images of small classes more often",
         "weights": "so in training images of small classes count more",
     }
-    ratio = imbalance(counts)
+    ratio, num_valid = imbalance(counts["train"]), sum(counts["valid"])
     if ratio > MOST_IMBALANCE or (ratio > 1.05 and recipe.balance != "none"):
         yield (
             f"the largest class has {ratio:.1f} times the images of the smallest, "
@@ -50,4 +52,9 @@ def cautions(
         yield (
             "these look like characters, and flip = true mirrors them: a mirrored b is a d, and "
             "most others are no characters at all; leave it away unless you know better"
+        )
+    if recipe.refuse and num_valid < LEAST_JUDGING:
+        yield (
+            f"the model will never say unknown: it learns when from {LEAST_JUDGING} validation "
+            f"images or more, and has {num_valid}"
         )

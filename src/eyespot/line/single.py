@@ -8,7 +8,6 @@ from eyespot.data.keeping import write_split
 from eyespot.data.loading import Loaded
 from eyespot.data.summary import summarised
 from eyespot.data.survey import Survey
-from eyespot.errors import count
 from eyespot.evaluation import examples, judge
 from eyespot.evaluation.examples import MOST_BYTES, NUM_SUSPECTS
 from eyespot.evaluation.folds import pooled
@@ -20,7 +19,6 @@ from eyespot.line.learning import learn
 from eyespot.line.model import calibrated, predictions_of, scored, untrained
 from eyespot.line.planning import Plan
 from eyespot.line.progress import Progress
-from eyespot.line.refusing import LEAST_JUDGING
 from eyespot.line.trained import Trained
 from eyespot.reports import report
 from eyespot.values import Array, Predictions
@@ -45,11 +43,6 @@ def train_one(run: Run, plan: Plan, work: Work) -> Trained:
     model = untrained(recipe, loaded, parts)
     history = learn(run, model, loaded, parts, recipe, work.tell)
     model, valid = calibrated(model, loaded, parts, recipe)
-    if recipe.refuse and not model.refusals:
-        work.tell.say(
-            f"the model never says unknown: {count(len(valid), 'validation image')} are too few to "
-            f"learn when; it takes {LEAST_JUDGING}"
-        )
     test = predictions_of(model, loaded, parts.indices("test"))
     evaluation = judge(test) if len(test) else None
     model = scored(model, evaluation)

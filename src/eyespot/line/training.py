@@ -150,7 +150,7 @@ def _train_in(
     faint = faint_images(loaded.dataset, loaded.images)
     found = made.issues if made else parts.issues
     issues = (*dataset.issues, *loaded.issues, *faint, *found)
-    notes = [*cautions(recipe, counts["train"], wish.flip), *sentences(issues)]
+    notes = [*cautions(recipe, counts, wish.flip), *sentences(issues)]
     for sentence in notes:
         tell.say(sentence)
     write_request(run, replace(request, fitted=recipe.toml(), classes=loaded.dataset.classes))
