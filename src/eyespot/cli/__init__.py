@@ -15,6 +15,7 @@ from eyespot.cli import (
     split,
     suspects,
     train,
+    watch,
 )
 from eyespot.cli.outcome import guarded
 
@@ -34,6 +35,7 @@ app.command("evaluate")(guarded(evaluate.command))
 app.command("compare")(guarded(compare.command))
 app.command("suspects")(guarded(suspects.command))
 app.command("predict")(guarded(predict.command))
+app.command("watch")(guarded(watch.command))
 app.command("report")(guarded(report.command))
 app.command("show")(guarded(show.command))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from eyespot.line.watching import Change
     from eyespot.models.tables import Result
     from eyespot.values import Epoch
 
@@ -56,6 +57,17 @@ def show_answer(result: "Result", *, form: Literal["table", "kaggle", "json"]) -
         if result.possible is not None:
             cells.append(" or ".join(map(printable, result.possible)))
         print(*cells, sep="\t")
+
+
+def show_change(change: "Change", *, as_json: bool) -> None:
+    """Something else is to be seen: a line on stdout at once, as whoever reads it waits for it."""
+    if as_json:
+        show_json(change.as_json())
+    else:
+        sight = change.sight
+        cells = [f"{change.time:.2f}", printable(str(sight)), f"{sight.probability:.4f}"]
+        print(*cells, *([printable(change.name)] if change.name else []), sep="\t")
+    sys.stdout.flush()
 
 
 class LiveProgress:
