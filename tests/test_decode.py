@@ -9,6 +9,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 import warnings
 import zlib
 from collections.abc import Callable
@@ -635,7 +636,26 @@ def test_no_thread_outlives_the_reading() -> None:
     next(results)
     results.close()  # type: ignore[attr-defined]
 
+    until = time.monotonic() + 60
+    while threading.active_count() > before and time.monotonic() < until:
+        time.sleep(0.01)
     assert threading.active_count() == before
+
+
+def test_a_reading_can_be_left_behind_inside_a_threads_start() -> None:
+    """The garbage collector may do so while it holds the lock that a thread needs to end."""
+    results = open_images([encoded(photo())] * 50)
+    next(results)
+
+    def leave() -> None:
+        with threading._active_limbo_lock:  # type: ignore[attr-defined]
+            results.close()  # type: ignore[attr-defined]
+
+    leaving = threading.Thread(target=leave, daemon=True)
+    leaving.start()
+    leaving.join(timeout=30)
+
+    assert not leaving.is_alive()
 
 
 # Fuzz

@@ -131,15 +131,20 @@ def in_order(function: Callable[[S], T], items: Iterable[S], *, batch: int = 1) 
     num = _num_cores()
     remaining = iter(items)
     parts = iter(lambda: list(islice(remaining, batch)), [])
-    pool = ThreadPoolExecutor(num)
+    pool, wait = ThreadPoolExecutor(num), True
     try:
         ahead = deque(pool.submit(work, part) for part in islice(parts, num * _AHEAD))
         while ahead:
             results = ahead.popleft().result()
             ahead.extend(pool.submit(work, part) for part in islice(parts, 1))
             yield from results
+    except GeneratorExit:
+        # Nothing is waited for: the garbage collector may close this inside a thread's start, and
+        # the threads of this pool want the lock that is held there in order to end.
+        wait = False
+        raise
     finally:
-        pool.shutdown(cancel_futures=True)
+        pool.shutdown(wait, cancel_futures=True)
 
 
 def _num_cores() -> int:
