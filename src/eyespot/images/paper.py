@@ -1,0 +1,228 @@
+"""From pixels to ink: how much of what is written each pixel has, whatever it is written on.
+
+Shadows, uneven light and the colours of ink and paper are gone; dark on light and light on dark are
+the same. Whole numbers throughout (// rounds down), in an order that every other implementation
+must keep:
+
+    reduce    by the smallest whole factor k that brings the longer side to `longest` or less: boxes
+              of k x k pixels, at the right and lower edge of fewer, of n pixels each become
+              ((sum + n // 2) * (2**24 // n)) >> 24, which is what Pillow's `reduce` does
+    channels  one of the three if they are equal everywhere
+    polarity  of each channel, on a copy that is reduced again, to 256: dark ink if the paper found
+              for dark ink (below) is the smoother one, that is if its neighbours, to the right and
+              below, differ less in sum; else the channel is inverted
+    paper     the closing of the channel: in a square window the largest value, then the smallest.
+              The window is odd and wider than any stroke, so that strokes are filled with the paper
+              around them, and shadows and gradients, which are larger, stay.
+              Beyond its edges the picture goes on with its outermost pixels, of which each row and
+              column was closed by itself, by a window of 3/4 of its length, and is no darker than
+              their median less 64: a stroke along one side is no paper
+    ink       of dark ink (paper - value) * 255 // max(paper, 64), for a shadow makes ink fainter as
+              well; of light ink paper - value (both inverted)
+    colour    the channels' mean, weighted by how much ink each has where the largest of them is
+              above its Otsu threshold
+    stretch   less the median of what is not above the threshold, which is noise, and so that of
+              what is above it nine tenths stay below 255
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from eyespot.values import Array
+
+_LEAST_PAPER = 64
+_LONGEST_POLARITY = 256
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Paper:
+    """What is written on a picture. ink: uint8 (h, w), 0 for paper, 255 for as much as the strokes
+    have.
+
+    threshold: what is written has more than this. contrast: the ink's difference from its paper
+    before it was stretched, 0..255. reduction: how many pixels of the picture, each way, are one.
+    """
+
+    ink: Array
+    threshold: int
+    contrast: int
+    reduction: int
+
+
+def read_paper(pixels: Array, *, longest: int = 1024, window: int | None = None) -> Paper:
+    """What is written on a decoded picture, uint8 (H, W, C).
+
+    longest: the side that larger pictures are reduced to. window: wider than the widest stroke, in
+    pixels of the reduced picture; None takes a third of its shorter side.
+    """
+    pixels, reduction = reduced(pixels, longest)
+    if pixels.shape[2] == 3 and _grey(pixels):
+        pixels = pixels[..., :1]
+    side = min(pixels.shape[:2])
+    width = _odd(side // 3 if window is None else window)
+    inks = [_ink(np.ascontiguousarray(channel), width) for channel in np.moveaxis(pixels, 2, 0)]
+    ink = _mixed(inks)
+    return _stretched(ink, reduction)
+
+
+def reduced(pixels: Array, longest: int) -> tuple[Array, int]:
+    """The picture, its longer side `longest` or less, and the whole factor."""
+    factor = -(-max(pixels.shape[:2]) // longest)
+    if factor == 1:
+        return pixels, 1
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    small = np.asarray(image.reduce(factor))
+    return small.reshape(*small.shape[:2], -1), factor
+
+
+def otsu(counts: Array) -> int:
+    """The level that parts a histogram best: the class above it is what exceeds the level.
+
+    counts: int64 (256,). Of equally good levels the lowest; 0 for a histogram of one level.
+    Whole numbers: between-class variance as a fraction is compared in float64, in one order.
+    """
+    below = np.cumsum(counts).astype(np.float64)
+    mass = np.cumsum(counts * np.arange(len(counts))).astype(np.float64)
+    above = below[-1] - below
+    apart = mass[-1] * below - mass * below[-1]
+    both = below * above
+    spread = np.where(both > 0, apart * apart / np.where(both > 0, both, 1.0), 0.0)
+    return int(spread.argmax())
+
+
+def closing(values: Array, window: int) -> Array:
+    """The largest, then the smallest value of each square window. (h, w) to the same less
+    2 * (window - 1)."""
+    for function in (np.maximum, np.minimum):
+        for axis in (0, 1):
+            values = _slid(values, window, axis, function)
+    return values
+
+
+def _slid(values: Array, window: int, axis: int, function: np.ufunc) -> Array:
+    """`function` over each run of `window` values along an axis, by doubling."""
+    num = values.shape[axis] - window + 1
+    have = 1
+    while 2 * have <= window:
+        values = function(_from(values, 0, -have, axis), _from(values, have, None, axis))
+        have *= 2
+    rest = window - have
+    found: Array = function(_from(values, 0, num, axis), _from(values, rest, rest + num, axis))
+    return found
+
+
+def _from(values: Array, start: int, stop: int | None, axis: int) -> Array:
+    return values[start:stop] if axis == 0 else values[:, start:stop]
+
+
+def _grey(pixels: Array) -> bool:
+    red, green, blue = pixels[..., 0], pixels[..., 1], pixels[..., 2]
+    return bool((red == green).all() and (green == blue).all())
+
+
+def _odd(number: int) -> int:
+    return max(3, number | 1)
+
+
+def _ink(channel: Array, window: int) -> Array:
+    """uint8 (h, w): how much ink a channel has where."""
+    dark = _is_dark(channel, window)
+    values = channel if dark else 255 - channel
+    paper = _paper(values, window)
+    difference = paper - values  # never below 0, for a closing is never below
+    if not dark:
+        return difference
+    scale = np.maximum(paper, _LEAST_PAPER)
+    of_paper: Array = (difference.astype(np.uint16) * np.uint16(255) // scale).astype(np.uint8)
+    return of_paper
+
+
+def _is_dark(channel: Array, window: int) -> bool:
+    small, factor = reduced(channel[..., np.newaxis], _LONGEST_POLARITY)
+    width = _odd(window // factor)
+    values = small[..., 0]
+    return _roughness(_paper(values, width)) <= _roughness(_paper(255 - values, width))
+
+
+def _roughness(values: Array) -> int:
+    wide = values.astype(np.int16)
+    steps = (np.abs(np.diff(wide, axis=axis)).sum(dtype=np.int64) for axis in (0, 1))
+    return int(sum(steps))
+
+
+def _paper(values: Array, window: int) -> Array:
+    """The paper under dark ink, (h, w)."""
+    return closing(_continued(values, window - 1), window)
+
+
+def _continued(values: Array, margin: int) -> Array:
+    """The picture with `margin` pixels more to every side."""
+    top, bottom, left, right = values[0], values[-1], values[:, 0], values[:, -1]
+    border = np.concatenate([top, bottom, left, right])
+    middle = int(np.partition(border, len(border) // 2)[len(border) // 2])
+    least = np.uint8(max(middle - 64, 0))
+    height, width = values.shape
+    page = np.pad(values, margin, mode="edge")
+    inner = slice(margin, margin + height), slice(margin, margin + width)
+    for line, place in (
+        (top, (slice(0, margin), inner[1])),
+        (bottom, (slice(margin + height, None), inner[1])),
+    ):
+        page[place] = np.maximum(_closed_line(line), least)[np.newaxis]
+    for line, place in (
+        (left, (inner[0], slice(0, margin))),
+        (right, (inner[0], slice(margin + width, None))),
+    ):
+        page[place] = np.maximum(_closed_line(line), least)[:, np.newaxis]
+    for rows in (slice(0, margin), slice(margin + height, None)):
+        for columns in (slice(0, margin), slice(margin + width, None)):
+            page[rows, columns] = np.maximum(page[rows, columns], least)
+    return page
+
+
+def _closed_line(line: Array) -> Array:
+    window = _odd(3 * len(line) // 4)
+    padded = np.pad(line, window - 1, mode="edge")[np.newaxis]
+    once = _slid(padded, window, 1, np.maximum)
+    closed: Array = _slid(once, window, 1, np.minimum)[0]
+    return closed
+
+
+def _mixed(inks: list[Array]) -> Array:
+    """One ink of those of the channels."""
+    if len(inks) == 1:
+        return inks[0]
+    most = np.maximum(np.maximum(inks[0], inks[1]), inks[2])
+    strong = most > otsu(np.bincount(most.ravel(), minlength=256))
+    weights = [int(ink.sum(where=strong, dtype=np.int64)) for ink in inks]
+    num = max(int(strong.sum()), 1)
+    means = [weight // num for weight in weights]
+    total = max(sum(means), 1)
+    mixed = np.zeros(most.shape, np.uint32)
+    for ink, mean in zip(inks, means, strict=True):
+        mixed += ink.astype(np.uint32) * np.uint32(mean)
+    found: Array = (mixed // np.uint32(total)).astype(np.uint8)
+    return found
+
+
+def _stretched(ink: Array, reduction: int) -> Paper:
+    counts = np.bincount(ink.ravel(), minlength=256)
+    level = otsu(counts)
+    noise = _quantile(counts[: level + 1], 1, 2)
+    full = level + 1 + _quantile(counts[level + 1 :], 9, 10) if counts[level + 1 :].any() else level
+    span = max(full - noise, 1)
+    levels = np.clip((np.arange(256) - noise) * 255 // span, 0, 255).astype(np.uint8)
+    return Paper(
+        ink=levels[ink],
+        threshold=int(levels[level]),
+        contrast=max(full - noise, 0),
+        reduction=reduction,
+    )
+
+
+def _quantile(counts: Array, part: int, of: int) -> int:
+    """The first place up to which part / of of all, rounded down, and one more are counted."""
+    upto = np.cumsum(counts)
+    return int(np.searchsorted(upto, int(upto[-1]) * part // of, side="right")) if len(upto) else 0
