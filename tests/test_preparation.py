@@ -81,7 +81,7 @@ def test_grey_becomes_three_equal_channels() -> None:
     assert (colour == prepare(pixels, size=32, channels=1, fit="pad")).all()
 
 
-@pytest.mark.parametrize(("height", "width"), [(180, 133), (9, 11), (64, 500), (31, 32)])
+@pytest.mark.parametrize(("height", "width"), [(180, 133), (9, 11), (64, 500), (500, 40), (31, 32)])
 def test_resizing_equals_its_written_definition_to_the_bit(height: int, width: int) -> None:
     pixels = random_pixels(height, width, 1)[..., 0]
     wide = np.stack([triangle_reference(row, 32) for row in pixels])

@@ -81,5 +81,7 @@ def _border_colour(pixels: Array) -> Array:
 
 def _resized(pixels: Array, width: int, height: int) -> Array:
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-    resized = image.resize((width, height), Image.Resampling.BILINEAR)
+    # One after the other: Pillow 13 itself would begin with the height where it shrinks more.
+    wide = image.resize((width, image.height), Image.Resampling.BILINEAR)
+    resized = wide.resize((width, height), Image.Resampling.BILINEAR)
     return np.array(resized).reshape(height, width, -1)
