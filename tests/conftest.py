@@ -103,3 +103,60 @@ def full_disk() -> Callable[[int], contextlib.AbstractContextManager[None]]:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
     return limited
+
+
+@pytest.fixture(scope="session")
+def digits_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The model file of a short training on 600 of scikit-learn's digits."""
+    from sklearn.datasets import load_digits
+
+    import eyespot as package
+
+    digits = load_digits()
+    images = np.round(digits.images[:600] * 255 / 16).astype(np.uint8)
+    settings = {"epochs": 3, "width": 8, "batch": 32, "rate": 0.01}
+    run = tmp_path_factory.mktemp("digits") / "run"
+    package.train((images, digits.target[:600]), settings=settings, out=run)
+    return run / "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Nodes:
+    """Two Ray nodes on this machine, a core each. second: the process of its daemon."""
+
+    address: str
+    second: int
+
+    def workers_of_second(self, word: str) -> list[int]:
+        """The processes on the second node in whose title the word stands."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError, ValueError, IndexError):
+                pid = int(entry.name)
+                parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
+                title = (entry / "cmdline").read_bytes().decode(errors="replace")
+                if parent == self.second and title.startswith("ray::") and word in title:
+                    found.append(pid)
+        return found
+
+
+@pytest.fixture
+def two_nodes() -> Iterator[Nodes]:
+    """A cluster of two nodes, which ends with the test."""
+    pytest.importorskip("ray", reason="needs the extra cluster")
+    import warnings
+
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from ray.cluster_utils import Cluster
+
+        small = {"num_cpus": 1, "object_store_memory": 150 * 2**20, "include_dashboard": False}
+        cluster = Cluster(initialize_head=True, head_node_args=small)
+        second = cluster.add_node(num_cpus=1, object_store_memory=150 * 2**20)
+        cluster.wait_for_nodes()
+        daemon = second.all_processes["raylet"][0].process.pid
+        try:
+            yield Nodes(cluster.address, daemon)
+        finally:
+            cluster.shutdown()

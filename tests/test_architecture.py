@@ -110,7 +110,7 @@ HEAVY = ("torch", "sklearn", "matplotlib", "scipy", "numpy", "PIL", "jinja2", "s
 
 
 CLI = sorted((SOURCE / "cli").glob("*.py"))
-SHARED = ("__init__", "options", "outcome", "talk")
+SHARED = ("__init__", "clustered", "options", "outcome", "talk")
 VERBS = [path for path in CLI if path.stem not in SHARED]
 
 

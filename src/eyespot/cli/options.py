@@ -60,12 +60,26 @@ HeatByOption = Annotated[
     Literal["net", "occlusion"],
     typer.Option(help="Ask the net itself, or cover parts of the picture, which is slower."),
 ]
+AnswersOption = Annotated[
+    str | None,
+    typer.Option(help="Also write a table, .csv; with --cluster: the folder or URL of answers."),
+]
 AcceptAllOption = Annotated[
     bool, typer.Option("--accept-all", help="Never say unknown; give the nearest class.")
 ]
 CoverageOption = Annotated[
     float | None,
     typer.Option(help="Sets of classes that hold the truth in this share of images, say 0.95."),
+]
+ClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="auto|local|HOST:PORT",
+        help="Work on a Ray cluster: the one that runs, one on this machine, or that one.",
+    ),
+]
+WorkersOption = Annotated[
+    int | None, typer.Option(min=1, help="With --cluster: how many processes work; all cores.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 
@@ -104,6 +118,12 @@ def class_size(per_image: int | None, *, balance: bool, to: int | None) -> int |
     return to or 0 if per_image is None else None
 
 
+def alone(option: str, **others: object) -> None:
+    """Raises UsageError for what was given besides an option that it has no meaning with."""
+    for name in (name for name, value in others.items() if value):
+        raise UsageError(f"--{name.replace('_', '-')} is not for {option}; leave one of them away")
+
+
 def with_stdin(sources: Sequence[str]) -> Iterator[str]:
     """The sources, and in the place of `-` the lines of standard input."""
     for source in sources:
@@ -121,8 +141,9 @@ def fresh(folder: Path | None) -> Path | None:
     return folder and new_folder(folder, name="", root=folder, purpose="heat maps")
 
 
-def writable(out: Path | None) -> Path | None:
+def writable(given: str | Path | None) -> Path | None:
     """The same, if a file can be made there: refused before the work, not after it."""
+    out = Path(given) if given else None
     if out and (out.is_dir() or not os.access(out.parent, os.W_OK)):
         reason = "it is a folder" if out.is_dir() else f"the folder {out.parent} is not writable"
         raise ResourceError(f"{out} cannot be written: {reason}")

@@ -1,10 +1,10 @@
 """`eyespot predict MODEL SOURCE...`."""
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from eyespot.cli import clustered
 from eyespot.cli import options as given
 from eyespot.cli.talk import say, show_answer
 from eyespot.errors import DataError
@@ -18,41 +18,48 @@ def command(
             metavar="SOURCE...", help="Files, folders, globs, tables; - reads names from stdin."
         ),
     ],
-    out: Annotated[Path | None, typer.Option(help="Also write a table, .csv.")] = None,
+    out: given.AnswersOption = None,
     top: Annotated[int, typer.Option(min=1, help="How many classes to rank.")] = 3,
     form: given.FormOption = "table",
     accept_all: given.AcceptAllOption = False,
     coverage: given.CoverageOption = None,
     heat: given.HeatOption = None,
     heat_by: given.HeatByOption = "net",
+    cluster: given.ClusterOption = None,
+    workers: given.WorkersOption = None,
     as_json: given.JsonOption = False,
 ) -> None:
     """Say what is on pictures: label, probability and name, a line each.
 
     A picture unlike all that the model was trained on is unknown, with the nearest class.
-    A picture that cannot be read is named on stderr, and the exit code is 3 at the end.
+    A picture that cannot be read is named on stderr, and the exit code is 3 at the end. With
+    --cluster answers go to --out alone, as Parquet, and the same command goes on there.
     """
+    names = list(given.with_stdin(sources))
+    if cluster:
+        given.alone("--cluster", heat=heat, coverage=coverage, format=form == "kaggle")
+        return clustered.predict(cluster, model, names, out, accept_all, workers, as_json)
     from eyespot.data import pictures
     from eyespot.models.loading import load
     from eyespot.models.predict import Asked, answers
     from eyespot.models.tables import write_answers, write_kaggle
     from eyespot.values import Prediction
 
-    out = given.writable(out or (Path("result.csv") if form == "kaggle" else None))
+    table = given.writable(out or ("result.csv" if form == "kaggle" else None))
     loaded = load(model)
-    found = pictures(list(given.with_stdin(sources)))
+    found = pictures(names)
     folder = given.fresh(heat)
     results = []
     asked = Asked(top=top, accept_all=accept_all, coverage=coverage)
     for result in answers(loaded, found.images, found.names, asked):
         results.append(result)
         show_answer(result, form="json" if as_json else form)
-    if out and form == "kaggle":
-        write_kaggle(out, found, results)
-    elif out:
-        write_answers(out, results, top=min(top, len(loaded.classes)))
-    if out:
-        say(f"{len(results):,} answers: {out}")
+    if table and form == "kaggle":
+        write_kaggle(table, found, results)
+    elif table:
+        write_answers(table, results, top=min(top, len(loaded.classes)))
+    if table:
+        say(f"{len(results):,} answers: {table}")
     if folder:
         from eyespot.line.explaining import write_heats
 

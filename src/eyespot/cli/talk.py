@@ -103,6 +103,9 @@ class LiveProgress:
     def image(self, done: int, num: int) -> None:
         self._step("reading images", done, num)
 
+    def answer(self, done: int, num: int) -> None:
+        self._step("answering pictures", done, num)
+
     def copy(self, done: int, num: int) -> None:
         self._step("writing copies", done, num)
 

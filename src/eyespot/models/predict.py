@@ -44,18 +44,24 @@ class Asked:
 
 
 def answers(
-    model: Model, images: Iterable[ImageInput], names: Iterable[str], asked: Asked = Asked()
+    model: Model,
+    images: Iterable[Any],
+    names: Iterable[str],
+    asked: Asked = Asked(),
+    *,
+    fetch: Callable[[Any], ImageInput] | None = None,
 ) -> Iterator[Prediction | tuple[str, ImageError]]:
     """A Prediction for each image, in order; a picture that cannot be decoded gives its error.
 
-    Decoded on all cores, in batches: memory does not grow with the number of images.
+    Decoded on all cores, in batches: memory does not grow with the number of images. fetch: what
+    makes an image of each of `images`, where they are something else, such as places to read from.
     Raises UsageError for a coverage that is no share, or that the model keeps no scores for.
     """
     scores = None if asked.coverage is None else scores_for(model, asked.coverage)
 
-    def load(source: ImageInput) -> Array | ImageError:
+    def load(source: Any) -> Array | ImageError:
         try:
-            return prepared(source, model.preparation)
+            return prepared(fetch(source) if fetch else source, model.preparation)
         except ImageError as error:
             return error
 

@@ -1,0 +1,203 @@
+"""Joining a Ray cluster, or starting one on this machine, and what goes wrong on the way."""
+
+import contextlib
+import importlib.util
+import logging
+import os
+import re
+import signal
+import socket
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from eyespot.errors import EyespotError, MissingExtra, ResourceError, UsageError
+
+_LEAST_STORE = 80 * 2**20  # bytes; Ray refuses less
+_SECONDS_TO_ANSWER = 5.0
+_HOME = re.compile(r"(?:(?P<client>ray)://)?(?P<host>[^:/\s]+):(?P<port>\d{1,5})")
+_VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cluster:
+    """What there is to work with. store: bytes of shared memory on the machine with least."""
+
+    address: str
+    num_nodes: int
+    num_cpus: int
+    store: int
+
+    def __str__(self) -> str:
+        machines = "1 machine" if self.num_nodes == 1 else f"{self.num_nodes:,} machines"
+        return f"Ray on {machines}, {self.num_cpus:,} cores"
+
+
+@contextlib.contextmanager
+def joined(wanted: str, *, action: str, store: int = 0) -> Iterator[Cluster]:
+    """A Ray cluster to work on, left again at the end.
+
+    wanted: `auto` joins the cluster that runs on this machine or that RAY_ADDRESS names, and starts
+    one here where there is none; `local` always starts one; else a cluster's HOST:PORT. action:
+    what it is for, for errors. store: bytes of shared memory that a started one should have, at
+    least.
+    Raises MissingExtra, UsageError for an address that leads nowhere, EyespotError for a cluster of
+    other versions, ResourceError where its memory or disks are full.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise MissingExtra("ray", extra="cluster", action=action)
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told what is done here
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its errors come as exceptions, too
+    with warnings.catch_warnings():  # Ray's own code calls what Ray has deprecated
+        warnings.simplefilter("ignore")
+        import ray
+        import ray.data
+
+        mine = not ray.is_initialized()
+        if mine:
+            _start(wanted, store)
+        try:
+            _quiet()
+            with told():
+                yield _found()
+        finally:
+            if mine:
+                ray.shutdown()
+
+
+def _start(wanted: str, store: int) -> None:
+    import ray
+
+    quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+    own: dict[str, Any] = {
+        "include_dashboard": False,
+        "object_store_memory": max(2 * store, _LEAST_STORE),
+    }
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        if wanted == "local":
+            ray.init(address="local", **own, **quiet)
+        elif wanted == "auto":
+            try:
+                ray.init(address="auto", **quiet)
+            except ConnectionError:
+                ray.init(address="local", **own, **quiet)
+        else:
+            _check_address(wanted)
+            ray.init(address=wanted, **quiet)
+    except (RuntimeError, ConnectionError, ValueError) as error:
+        raise _not_joined(wanted, error) from error
+    finally:  # Ray takes the signal for itself
+        with contextlib.suppress(ValueError, TypeError):
+            signal.signal(signal.SIGTERM, before)
+
+
+def _check_address(address: str) -> None:
+    """Raises UsageError where nobody answers: Ray itself would try for two minutes."""
+    found = _HOME.fullmatch(address)
+    if not found or int(found["port"]) > 65_535:
+        raise UsageError(f"--cluster '{address}' is no address; write auto, local or HOST:PORT")
+    try:
+        home = (found["host"], int(found["port"]))
+        socket.create_connection(home, timeout=_SECONDS_TO_ANSWER).close()
+    except OSError as error:
+        raise UsageError(
+            f"no Ray cluster answers at {address} ({error.strerror or error}); `ray status` on one "
+            "of its machines says whether it runs, `--cluster local` starts one on this machine"
+        ) from error
+
+
+def _not_joined(wanted: str, error: Exception) -> EyespotError:
+    said = str(error)
+    versions = _VERSIONS.findall(said)
+    if len(versions) >= 2:
+        (ray, python), (own_ray, own_python) = versions[:2]
+        return EyespotError(
+            f"the cluster at {wanted} runs Ray {ray} on Python {python}, and this is Ray "
+            f"{own_ray} on Python {own_python}; install the same versions on all machines"
+        )
+    return EyespotError(f"the cluster {wanted} cannot be joined: {_first_line(said)}")
+
+
+def _quiet() -> None:
+    from ray.data import DataContext
+
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    for name in ("ray.data", "ray.train", "ray.tune", "ray"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
+def _found() -> Cluster:
+    import ray
+
+    nodes = [node for node in ray.nodes() if node["Alive"]]
+    stores = [node["Resources"].get("object_store_memory", 0) for node in nodes]
+    return Cluster(
+        address=str(ray.get_runtime_context().gcs_address),
+        num_nodes=len(nodes),
+        num_cpus=int(sum(node["Resources"].get("CPU", 0) for node in nodes)),
+        store=int(min(stores, default=0)),
+    )
+
+
+@contextlib.contextmanager
+def told() -> Iterator[None]:
+    """What Ray raises, as an error of eyespot's: the worker's own one, or a sentence."""
+    import ray.exceptions as failures
+
+    try:
+        yield
+    except EyespotError:
+        raise
+    except Exception as error:
+        own = _own(error)
+        if own is not None:
+            raise own from error
+        if isinstance(error, failures.ObjectStoreFullError | failures.OutOfDiskError):
+            raise ResourceError(
+                "Ray's object store is full; give it more by `ray start --object-store-memory "
+                "BYTES`, or make room on the disk that it spills to"
+            ) from error
+        if isinstance(error, failures.OutOfMemoryError):
+            raise ResourceError(
+                "a machine of the cluster has run out of memory; use fewer --workers"
+            ) from error
+        if isinstance(error, failures.RayError):
+            raise EyespotError(f"Ray gave up: {_first_line(str(error))}") from error
+        raise
+
+
+def _own(error: BaseException) -> EyespotError | None:
+    """The error that a worker raised on purpose, under all that Ray has wrapped around it."""
+    seen: set[int] = set()
+    pending: list[Any] = [error]
+    while pending:
+        one = pending.pop()
+        if not isinstance(one, BaseException) or id(one) in seen:
+            continue
+        seen.add(id(one))
+        if isinstance(one, EyespotError):
+            return _bare(one)
+        inner = list(getattr(one, "worker_failures", {}).values())
+        pending += [one.__cause__, one.__context__, getattr(one, "cause", None), *inner]
+    return None
+
+
+def _bare(error: EyespotError) -> EyespotError:
+    """The same without Ray's type: a wrapped error is of a class of its own, made on the spot."""
+    kinds = (kind for kind in type(error).__mro__ if kind.__module__ == EyespotError.__module__)
+    plain: Any = Exception.__new__(
+        next(kinds, EyespotError)
+    )  # some kinds make up their own sentence
+    plain.args = (str(getattr(error, "cause", error)),)
+    assert isinstance(plain, EyespotError)
+    return plain
+
+
+def _first_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[0][:300] if lines else "it does not say why"
