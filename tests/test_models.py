@@ -205,7 +205,7 @@ def test_a_torch_file_is_refused_and_nothing_in_it_runs(tmp_path: Path) -> None:
     [
         (b"", "M is empty (0 bytes); train again or copy it again"),
         (b"\x89HDF\r\n\x1a\n" + b"\0" * 99, "M is an HDF5 file (.h5), which eyespot does not open"),
-        (b"\x08\x07\x12\x04test", "M is an ONNX file, which eyespot does not open"),
+        (b"\x08\x07\x12\x04test", "M is an ONNX file under another name"),
         (b"\0", "M is not a safetensors file; use one written by eyespot train"),
         (b"\0" * 100, "M is not a safetensors file"),
         (b"<html>not found</html>", "M is not a safetensors file"),

@@ -200,6 +200,11 @@ class Run:
         return self.path / "model.safetensors"
 
     @property
+    def onnx(self) -> Path:
+        """The same model as an export writes it."""
+        return self.path / "model.onnx"
+
+    @property
     def predictions(self) -> Path:
         return self.path / "predictions.npz"
 

@@ -4,11 +4,14 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from eyespot.errors import ResourceError, UsageError
+
+if TYPE_CHECKING:
+    from eyespot.values import Model
 
 ModelArgument = Annotated[Path, typer.Argument(help="A run folder or a model file.")]
 ColumnsOption = Annotated[
@@ -134,11 +137,18 @@ def with_stdin(sources: Sequence[str]) -> Iterator[str]:
             yield from (os.fsdecode(line) for line in lines if line.strip())
 
 
-def fresh(folder: Path | None) -> Path | None:
-    """The same, made if it is not there. Raises UsageError where it holds something."""
+def heat_folder(
+    folder: Path | None, model: "Model", by: Literal["net", "occlusion"]
+) -> Path | None:
+    """The same, made if it is not there. Raises UsageError where it holds something, and where the
+    model cannot say where it looked."""
+    if folder is None:
+        return None
     from eyespot.files import new_folder
+    from eyespot.line.explaining import check_heat
 
-    return folder and new_folder(folder, name="", root=folder, purpose="heat maps")
+    check_heat(model, by)
+    return new_folder(folder, name="", root=folder, purpose="heat maps")
 
 
 def writable(given: str | Path | None) -> Path | None:

@@ -48,7 +48,7 @@ def command(
     table = given.writable(out or ("result.csv" if form == "kaggle" else None))
     loaded = load(model)
     found = pictures(names)
-    folder = given.fresh(heat)
+    folder = given.heat_folder(heat, loaded, heat_by)
     results = []
     asked = Asked(top=top, accept_all=accept_all, coverage=coverage)
     for result in answers(loaded, found.images, found.names, asked):

@@ -128,7 +128,7 @@ def in_order(function: Callable[[S], T], items: Iterable[S], *, batch: int = 1) 
     def work(part: list[S]) -> list[T]:
         return [function(item) for item in part]
 
-    num = _num_cores()
+    num = num_cores()
     remaining = iter(items)
     parts = iter(lambda: list(islice(remaining, batch)), [])
     pool, wait = ThreadPoolExecutor(num), True
@@ -147,7 +147,7 @@ def in_order(function: Callable[[S], T], items: Iterable[S], *, batch: int = 1) 
         pool.shutdown(wait, cancel_futures=True)
 
 
-def _num_cores() -> int:
+def num_cores() -> int:
     """The cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

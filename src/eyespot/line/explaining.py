@@ -5,22 +5,19 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from PIL import Image
 
-from eyespot.errors import ImageError
+from eyespot.errors import ImageError, UsageError
 from eyespot.evaluation import mistakes, sample
 from eyespot.evaluation.heat import as_bytes, side_by_side
 from eyespot.files import write_bytes, write_table
 from eyespot.images.decode import in_order
 from eyespot.models.predict import batch_size, prepared
 from eyespot.models.tables import Result
-from eyespot.values import Array, ImageInput, Pictures, Prediction, Predictions
-
-if TYPE_CHECKING:
-    from eyespot.models.torch_model import TorchModel
+from eyespot.values import Array, ImageInput, Model, Pictures, Prediction, Predictions
 
 NUM_MISTAKES = 48  # the worst, whose heats are kept
 TABLE = "heats.csv"
@@ -29,9 +26,7 @@ _LONGEST = 80  # bytes of a picture's and of a class's name in the name of a fil
 HeatBy = Literal["net", "occlusion"]
 
 
-def heats_of(
-    model: "TorchModel", said: Predictions, pictures: Mapping[str, Array]
-) -> dict[str, Array]:
+def heats_of(model: Model, said: Predictions, pictures: Mapping[str, Array]) -> dict[str, Array]:
     """Where the model saw what it says of the worst mistakes and of the sample, by name.
 
     uint8 (S, S), 255 most. pictures: prepared images by name; what is not there is left out.
@@ -46,7 +41,7 @@ def heats_of(
 
 
 def write_heats(
-    model: "TorchModel",
+    model: Model,
     pictures: Pictures,
     results: Sequence[Result],
     folder: Path,
@@ -57,7 +52,8 @@ def write_heats(
 
     On the left what the model saw, on the right where in it it saw what it answered. results: what
     `answers` gave for the pictures. folder: an empty one. by: the net's gradients, or how much less
-    sure the model gets where the picture is covered.
+    sure the model gets where the picture is covered. Raises UsageError for gradients of a model
+    that has none; see `check_heat`.
     """
     good = [row for row, result in enumerate(results) if isinstance(result, Prediction)]
     said = [result for result in results if isinstance(result, Prediction)]
@@ -102,17 +98,29 @@ def _tame(text: str, otherwise: str) -> str:
     return tamed.strip(".-") or otherwise
 
 
-def _heats(model: "TorchModel", images: Array, classes: Array, *, by: HeatBy) -> Array:
+def check_heat(model: Model, by: HeatBy) -> None:
+    """Raises UsageError for gradients of an exported model, before anything takes time."""
+    if by == "net" and not hasattr(model, "net"):
+        raise UsageError(
+            "an exported model keeps no gradients to say where it looked; add --heat-by occlusion, "
+            "or name the run's model.safetensors"
+        )
+
+
+def _heats(model: Model, images: Array, classes: Array, *, by: HeatBy) -> Array:
     if by == "occlusion":
         from eyespot.evaluation.occlusion import occlusion_maps
 
         return as_bytes(occlusion_maps(model, images, classes))
     from eyespot.evaluation.gradcam import heat_maps
+    from eyespot.models.torch_model import TorchModel
 
+    check_heat(model, by)
+    assert isinstance(model, TorchModel)
     return as_bytes(heat_maps(model, images, classes))
 
 
-def _prepared(model: "TorchModel", named: Sequence[tuple[str, ImageInput]]) -> Iterator[Array]:
+def _prepared(model: Model, named: Sequence[tuple[str, ImageInput]]) -> Iterator[Array]:
     """What the model sees, in order. Raises ImageError for a picture that is gone meanwhile."""
 
     def load(one: tuple[str, ImageInput]) -> Array:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -20,10 +19,7 @@ from eyespot.line.progress import Progress, Silence
 from eyespot.line.trained import Trained
 from eyespot.models.conformal import scores_for
 from eyespot.models.loading import load, model_path
-from eyespot.values import PARTS, Evaluation, Issue, Part, Predictions
-
-if TYPE_CHECKING:
-    from eyespot.models.torch_model import TorchModel
+from eyespot.values import PARTS, Evaluation, Issue, Model, Part, Predictions
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -39,7 +35,7 @@ class Judged:
 
 
 def evaluate(
-    model: "str | Path | Trained | TorchModel",
+    model: str | Path | Trained | Model,
     source: Source,
     *,
     part: Part | None = None,
@@ -85,9 +81,7 @@ def evaluate(
     )
 
 
-def _model_and_run(
-    model: "str | Path | Trained | TorchModel",
-) -> "tuple[TorchModel, Run | None]":
+def _model_and_run(model: str | Path | Trained | Model) -> tuple[Model, Run | None]:
     """The model that is meant, and the folder that knows what it was trained on."""
     if isinstance(model, Trained):
         return model.model or load(model.run.path), model.run

@@ -5,14 +5,15 @@ and the weights. A foreign or broken file is refused with a ModelError before me
 it.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import stat
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import safetensors
@@ -40,7 +41,6 @@ _FOREIGN = {
     b"PK\x03\x04": "a zip archive (.pt, .pt2, .keras)",
     b"\x80": "a pickle (.pkl, .pt)",
     b"\x89HDF": "an HDF5 file (.h5)",
-    b"\x08": "an ONNX file",
 }
 
 
@@ -105,7 +105,7 @@ def read_model(path: Path) -> tuple[ModelCard, dict[str, Array]]:
     """The card and the weights. Raises ModelError, with the reason, for an unsound file."""
     fields = _fields(path)
     claimed = fields.pop(CHECKSUM, None)
-    card = _card(path, fields)
+    card = checked_card(path, fields)
     try:
         with safetensors.safe_open(path, framework="numpy") as file:
             weights = {name: file.get_tensor(name) for name in file.keys()}
@@ -135,7 +135,7 @@ def read_card(path: Path) -> ModelCard:
     """The card alone, from the header; the weights are not read. Raises ModelError."""
     fields = _fields(path)
     fields.pop(CHECKSUM, None)
-    return _card(path, fields)
+    return checked_card(path, fields)
 
 
 def checksum(fields: Mapping[str, Any], weights: Mapping[str, Array]) -> str:
@@ -148,7 +148,8 @@ def checksum(fields: Mapping[str, Any], weights: Mapping[str, Array]) -> str:
     return digest.hexdigest()
 
 
-def _card(path: Path, fields: Mapping[str, Any]) -> ModelCard:
+def checked_card(path: Path, fields: Mapping[str, Any]) -> ModelCard:
+    """The card with these fields, sound in itself. Raises ModelError."""
     if type(fields.get("format")) is int and fields["format"] == 1:  # True equals 1, too
         fields = _from_1(fields)
     if fields.get("format") != FORMAT:
@@ -236,6 +237,8 @@ def _fields(path: Path) -> dict[str, Any]:
     if not head:
         raise ModelError(f"{path} is empty (0 bytes); train again or copy it again")
     if not text.startswith(b"{") or len(text) != size:
+        if head.startswith(b"\x08"):
+            raise ModelError(f"{path} is an ONNX file under another name; call it model.onnx")
         for magic, kind in _FOREIGN.items():
             if head.startswith(magic):
                 raise ModelError(
@@ -251,8 +254,13 @@ def _fields(path: Path) -> dict[str, Any]:
         ) from error
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{path} is damaged (its header is not JSON: {error})") from error
+    return parsed_card(path, card)
+
+
+def parsed_card(path: Path, text: Any) -> dict[str, Any]:
+    """The fields of a card's JSON, unchecked but for being an object. Raises ModelError."""
     try:
-        fields = json.loads(card)
+        fields = json.loads(text)
         json.dumps(fields)  # what is nested too deeply for this is caught here, once for all
     except (TypeError, ValueError, RecursionError) as error:
         raise ModelError(f"{path} is damaged (its card is not JSON: {error})") from error
@@ -263,18 +271,25 @@ def _fields(path: Path) -> dict[str, Any]:
 
 def _header(path: Path) -> tuple[bytes, int, bytes]:
     """The first bytes, the header's claimed length, and the header; nothing for an absurd claim."""
+    with opened(path) as file:
+        head = file.read(8)
+        size = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
+        return head, size, file.read(size) if 0 < size <= MAX_HEADER else b""
+
+
+@contextlib.contextmanager
+def opened(path: Path, limit: int = MAX_BYTES) -> Iterator[BinaryIO]:
+    """A file that may be a model by its kind and size. Raises ModelError, reading it included."""
     try:
         status = os.stat(path)
         if not stat.S_ISREG(status.st_mode):  # a pipe would hang, a device would never end
             raise ModelError(f"{path} is not a file; name a run folder or a model file")
-        if status.st_size > MAX_BYTES:
+        if status.st_size > limit:
             raise ModelError(
                 f"{path} is too large for a model ({status.st_size:,} bytes); "
                 "name a run folder or a model file"
             )
         with open(path, "rb") as file:
-            head = file.read(8)
-            size = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
-            return head, size, file.read(size) if 0 < size <= MAX_HEADER else b""
+            yield file
     except (OSError, ValueError) as error:  # ValueError: a null character in the name
         raise ModelError(f"{path} cannot be read: {getattr(error, 'strerror', error)}") from error

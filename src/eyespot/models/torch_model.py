@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor, nn
 
-from eyespot.errors import DataError, ImageError, ModelError, UsageError
+from eyespot.errors import ModelError
 from eyespot.models.file import (
     REFUSAL,
     SCORES,
@@ -19,7 +18,8 @@ from eyespot.models.file import (
     read_model,
     write_model,
 )
-from eyespot.models.predict import Asked, answers, batch_size
+from eyespot.models.predict import Asked
+from eyespot.models.surface import in_batches, predictions, tempered
 from eyespot.nets.build import build_net
 from eyespot.nets.ensemble import Ensemble
 from eyespot.nets.features import features
@@ -67,7 +67,7 @@ class TorchModel:
 
     def probabilities(self, images: Array) -> Array:
         """float32 (N, K) for prepared images, uint8 (N, S, S, C); rows sum to 1."""
-        return self._tempered(self.logits(images))
+        return tempered(self.logits(images), self.card.temperature)
 
     def examine(self, images: Array) -> tuple[Array, Array | None]:
         """The probabilities, and float32 (N,): how unlike what the net knows each image is.
@@ -75,11 +75,7 @@ class TorchModel:
         Above 1 it is to be refused. None for a model that cannot say.
         """
         logits, refusal = self._answered(images, refusing=True)
-        return self._tempered(logits), refusal
-
-    def _tempered(self, logits: Array) -> Array:
-        logits_NK = torch.from_numpy(logits).double() / self.card.temperature
-        return logits_NK.softmax(dim=1).float().numpy()
+        return tempered(logits, self.card.temperature), refusal
 
     @torch.inference_mode()
     def _answered(self, images: Array, *, refusing: bool = False) -> tuple[Array, Array | None]:
@@ -104,19 +100,10 @@ class TorchModel:
 
     def batches(self, images: Array) -> Iterator[Tensor]:
         """float32 (B, C, S, S) of prepared images, where the net is. Raises DataError."""
-        shape = self.preparation
-        wanted = (shape.size, shape.size, shape.channels)
-        if images.dtype != np.uint8 or images.shape[1:] != wanted:
-            raise DataError(
-                f"the model wants uint8 images of {' x '.join(map(str, wanted))}, got "
-                f"{images.dtype} of {' x '.join(map(str, images.shape[1:]))}; prepare them first"
-            )
         device = next(self.net.parameters()).device
-        num = batch_size(shape.size)
-        for start in range(0, len(images), num):
+        for batch in in_batches(images, self.preparation):
             # A copy, because torch takes no array that is read-only or runs backwards.
-            batch_BHWC = torch.from_numpy(images[start : start + num].copy()).to(device)
-            yield batch_BHWC.permute(0, 3, 1, 2).float()
+            yield torch.from_numpy(batch.copy()).to(device).permute(0, 3, 1, 2).float()
 
     def predict(
         self,
@@ -126,28 +113,9 @@ class TorchModel:
         accept_all: bool = False,
         coverage: float | None = None,
     ) -> list[Prediction]:
-        """One Prediction for each path, PIL image, array or encoded bytes, in order.
-
-        images: a list of pictures, or an array of them, (N, H, W) or (N, H, W, C). top, accept_all,
-        coverage: as in Asked.
-        Raises UsageError for a single picture, which would be taken for a list of its letters or
-        rows; ImageError, naming the picture, for the first that cannot be decoded.
-        """
-        if _is_single(images):
-            raise UsageError("predict wants a list of pictures; write predict([picture])")
-        images = images if isinstance(images, np.ndarray) else list(images)
-        names = [
-            str(image) if isinstance(image, str | Path) else f"image {number}"
-            for number, image in enumerate(images)
-        ]
-        found = []
+        """A Prediction for each picture, in order. See `predictions`, and Asked for the options."""
         asked = Asked(top=top, accept_all=accept_all, coverage=coverage)
-        for result in answers(self, images, names, asked):
-            if not isinstance(result, Prediction):
-                name, error = result
-                raise ImageError(f"{name} {error}")
-            found.append(result)
-        return found
+        return predictions(self, images, asked)
 
     def save(self, path: Path) -> None:
         """Writes the model file."""
@@ -232,13 +200,6 @@ def _check_features(path: Path, card: ModelCard, net: nn.Module) -> None:
 
 def _words(form: Form | None) -> str:
     return f"{form[1]} {form[0]}" if form else "nothing"
-
-
-def _is_single(images: object) -> bool:
-    """Whether this is one picture where a list of them is wanted."""
-    if isinstance(images, np.ndarray):
-        return images.ndim < 3 or (images.ndim == 3 and images.shape[2] in (1, 3, 4))
-    return isinstance(images, str | bytes | Path | Image.Image)
 
 
 def weights_of(tensors: Mapping[str, torch.Tensor]) -> dict[str, Array]:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_MOST = 4096
+MOST = 4096
 
 
 @runtime_checkable
@@ -54,8 +54,8 @@ def _quarters(x_BCHW: Tensor) -> Tensor:
 
 def _shortened(x_BF: Tensor) -> Tensor:
     num = x_BF.shape[1]
-    if num <= _MOST:
+    if num <= MOST:
         return x_BF
-    together = -(-num // _MOST)
+    together = -(-num // MOST)
     padded = F.pad(x_BF, (0, -num % together))
     return padded.reshape(len(x_BF), -1, together).mean(dim=2)
