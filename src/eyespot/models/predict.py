@@ -82,19 +82,36 @@ def _predictions(
     if not pictures:
         return []
     probs_NK, refusals = model.examine(np.stack([picture for _, picture in pictures]))
+    names = [name for name, _ in pictures]
+    return predictions_of(names, probs_NK, refusals, model.classes, asked, scores)
+
+
+def predictions_of(
+    names: Sequence[str],
+    probs_NK: Array,
+    refusals: Array | None,
+    classes: tuple[str, ...],
+    asked: Asked,
+    scores: Array | None = None,
+) -> list[Prediction]:
+    """What a model's numbers mean, in words, for each of N pictures.
+
+    refusals: (N,), above 1 unknown; None of a model that cannot say. scores: the model's, if a
+    coverage is asked for.
+    """
     sets_NK = None
     if scores is not None and asked.coverage is not None:
         sets_NK = prediction_sets(probs_NK, scores, asked.coverage)
     found = []
-    for row, (name, _) in enumerate(pictures):
-        said = answer(name, probs_NK[row], model.classes, top=asked.top)
+    for row, name in enumerate(names):
+        said = answer(name, probs_NK[row], classes, top=asked.top)
         if refusals is not None:
             refusal = float(refusals[row])
             unknown = refusal > 1 and not asked.accept_all
             said = replace(said, refusal=refusal, unknown=unknown)
         if sets_NK is not None:
             order = np.argsort(-probs_NK[row], kind="stable")
-            inside = tuple(model.classes[k] for k in order if sets_NK[row, k])
+            inside = tuple(classes[k] for k in order if sets_NK[row, k])
             said = replace(said, possible=inside)
         found.append(said)
     return found
