@@ -91,6 +91,7 @@ def test_the_public_names_are_exactly_these():
         "load",
         "read",
         "report",
+        "serve",
         "split",
         "train",
     ]

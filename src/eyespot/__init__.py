@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from eyespot.line import train as train
     from eyespot.models.loading import load as load
     from eyespot.reports import report as report
+    from eyespot.serving import serve as serve
     from eyespot.training.recipe import Recipe as Recipe
 
 _HOME = {
@@ -24,6 +25,7 @@ _HOME = {
     "load": "models.loading",
     "read": "data",
     "report": "reports",
+    "serve": "serving",
     "split": "data.splits",
     "train": "line",
 }
@@ -36,6 +38,7 @@ __all__ = [
     "load",
     "read",
     "report",
+    "serve",
     "split",
     "train",
 ]

@@ -11,6 +11,7 @@ from eyespot.cli import (
     evaluate,
     predict,
     report,
+    serve,
     show,
     split,
     suspects,
@@ -36,6 +37,7 @@ app.command("compare")(guarded(compare.command))
 app.command("suspects")(guarded(suspects.command))
 app.command("predict")(guarded(predict.command))
 app.command("watch")(guarded(watch.command))
+app.command("serve")(guarded(serve.command))
 app.command("report")(guarded(report.command))
 app.command("show")(guarded(show.command))
 
