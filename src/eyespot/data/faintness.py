@@ -9,7 +9,7 @@ from eyespot.data.checks import faint_issues
 from eyespot.values import Array, Dataset, Issue
 
 _SAMPLE_SIDE = 16
-_SUSPECT = 0.06  # contrast of the sample; thrice that of a picture that is told of
+FAINT = 0.06  # contrast of the sample; thrice that of a picture that is told of
 _AT_ONCE = 4096
 
 
@@ -26,7 +26,7 @@ def faint_images(dataset: Dataset, images: Array) -> list[Issue]:
     parts = [_deviations(few[at : at + _AT_ONCE]) for at in range(0, len(few), _AT_ONCE)]
     contrast = np.concatenate(parts)
     brightness = np.zeros(len(images))
-    for place in np.flatnonzero(contrast < _SUSPECT).tolist():
+    for place in np.flatnonzero(contrast < FAINT).tolist():
         picture = images[place]
         spans = np.ptp(picture, axis=(0, 1))
         contrast[place] = 0 if spans.max() <= 2 else max(_deviations(picture[None])[0], 1e-6)

@@ -101,8 +101,8 @@ def in_folds(loaded: Loaded, folds: Folds) -> tuple[Loaded, tuple[int | None, ..
     return Loaded(
         dataset=selected(loaded.dataset, places),
         images=copied(loaded.dataset.name, loaded.images, rows)
-        if len(loaded.images)
-        else loaded.images,
+        if len(loaded.images) and loaded.images.ndim == 4
+        else loaded.images[rows[: len(loaded.images)]],
         digests=tuple(loaded.digests[place] for place in places),
         thumbs=loaded.thumbs[rows],
         issues=loaded.issues,

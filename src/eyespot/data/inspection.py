@@ -70,9 +70,9 @@ class Inspection:
 
     def _one(self, index: int) -> Seen:
         source = self.images[index]
-        data = _bytes_of(source)
+        data = bytes_of(source)
         num_bytes = _num_bytes(source) if data is None else len(data)
-        content = bytes(16) if data is None else _content(source, data)
+        content = bytes(16) if data is None else content_of(source, data)
         if data is not None and (known := self.contents.find(content)) is not None:
             return Seen(known=known, content=content)
         try:
@@ -90,7 +90,7 @@ class Inspection:
         )
 
 
-def _bytes_of(source: Any) -> bytes | None:
+def bytes_of(source: Any) -> bytes | None:
     """The bytes that say all about an image; None where they cannot be had."""
     if isinstance(source, bytes):
         return source
@@ -111,7 +111,7 @@ def _num_bytes(source: Any) -> int:
     return 0
 
 
-def _content(source: Any, data: bytes) -> bytes:
+def content_of(source: Any, data: bytes) -> bytes:
     """16 bytes for what a look depends on: the bytes, and what their file's suffix promises."""
     if isinstance(source, np.ndarray):
         kind = f"{source.dtype} {source.shape}"

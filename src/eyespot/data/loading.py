@@ -75,7 +75,7 @@ def load_images(
     with room_for(dataset.name, (len(dataset), size, size, channels), say=say) as room:
         for prepared in looks.at(dataset, load, on_image):
             room.add(prepared)
-        _check_share(dataset, looks.issues)
+        check_share(dataset, looks.issues)
         return looks.loaded(dataset, room.filled())
 
 
@@ -89,7 +89,7 @@ def load_digests(
     looks = _Looks(len(dataset))
     for _ in looks.at(dataset, lambda pixels: None, on_image):
         pass
-    _check_share(dataset, looks.issues)
+    check_share(dataset, looks.issues)
     return looks.loaded(dataset, none)
 
 
@@ -190,7 +190,7 @@ def _plain(images: Any) -> Array | None:
     return plain if fine else None
 
 
-def _check_share(dataset: Dataset, issues: Sequence[Issue]) -> None:
+def check_share(dataset: Dataset, issues: Sequence[Issue]) -> None:
     """Raises DataError when more than 5 % of the images are left out."""
     bad = [issue for issue in issues if issue.left_out]
     if len(bad) > MAX_BAD * len(dataset):

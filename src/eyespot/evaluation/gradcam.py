@@ -33,9 +33,11 @@ from torch import Tensor, nn
 from eyespot.evaluation.heat import scaled, spread
 from eyespot.models.predict import batch_size
 from eyespot.models.torch_model import TorchModel
+from eyespot.nets.backbone import BackboneNet
 from eyespot.nets.convnet import ConvNet
 from eyespot.nets.ensemble import Ensemble
 from eyespot.nets.layers import ACTIVATIONS
+from eyespot.nets.mobilenet import Convolution, MobileNetV1
 from eyespot.values import Array
 
 _AFTER_CONVOLUTION: tuple[type[nn.Module], ...] = (nn.BatchNorm2d, *ACTIVATIONS.values())
@@ -116,7 +118,10 @@ def _listening(taps: Sequence[_Tap]) -> Iterator[dict[_Tap, Tensor]]:
 def _taps(net: nn.Module) -> list[_Tap]:
     """The normalised picture, then the last map of each size."""
     normalise, body = net.children()
-    of_body = _convnet_taps(body) if isinstance(body, ConvNet) else _layers_taps(body)
+    if isinstance(body, BackboneNet):
+        of_body = _mobilenet_taps(body.trunk)
+    else:
+        of_body = _convnet_taps(body) if isinstance(body, ConvNet) else _layers_taps(body)
     return [_Tap(normalise, 0.0, 1.0), *{tap.stride: tap for tap in of_body}.values()]
 
 
@@ -127,6 +132,18 @@ def _convnet_taps(net: ConvNet) -> Iterator[_Tap]:
     yield tap
     for stage in net.stages:
         tap = _Tap(stage, tap.offset + tap.stride / 2, tap.stride * 2)
+        yield tap
+
+
+def _mobilenet_taps(trunk: nn.Module) -> Iterator[_Tap]:
+    """Each of its layers; none of a trunk of another kind, of which the picture alone is read."""
+    layers = trunk.layers if isinstance(trunk, MobileNetV1) else ()
+    tap = _Tap(trunk, 0.0, 1.0)
+    for layer in layers:
+        assert isinstance(layer, Convolution)
+        # The middle of what is looked at: with uneven padding it lies a pixel further on.
+        offset = tap.offset + (tap.stride if layer.uneven else 0.0)
+        tap = _Tap(layer, offset, tap.stride * layer.stride)
         yield tap
 
 

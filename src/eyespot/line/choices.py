@@ -1,6 +1,7 @@
 """What was chosen to fit the images, and what a person should know about it, in words."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
 
 from eyespot.errors import count
 from eyespot.line.refusing import LEAST_JUDGING
@@ -25,6 +26,12 @@ def choice(recipe: Recipe, num_train: int) -> str:
     """What was chosen to fit the images, in one line."""
     kind = "characters" if recipe.kind == "ink" else "photos"
     colour = "grey" if recipe.channels == 1 else "colour"
+    if recipe.net == "backbone" and not recipe.unfrozen:
+        mirrored = " and their mirror images" if recipe.test_views == "mirrors" else ""
+        return (
+            f"{kind}, {colour} {recipe.size}x{recipe.size}; a head on the features of "
+            f"{PurePath(recipe.backbone or '').name}{mirrored}"
+        )
     looks = [word for word, fields in _VARIED.items() if any(getattr(recipe, f) for f in fields)]
     return (
         f"{kind}, {colour} {recipe.size}x{recipe.size}, {', '.join(looks) or 'not varied'}, "

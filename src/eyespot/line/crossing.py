@@ -67,7 +67,7 @@ def train_all_folds(
         "ensemble": asdict(tested) if tested else None,
     }
     none = nothing(test.classes)
-    pictures = pictures_of(plan.loaded, none, test)
+    pictures = pictures_of(plan.loaded, none, test, recipe)
     known = {name: heat for fold in folds for name, heat in fold.read_heats().items()}
     heats = {name: known[name] for name in pictures if name in known}
     num_doubted = write_record(run, none, test, pictures, heats=heats, more=record)

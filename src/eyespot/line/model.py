@@ -12,6 +12,7 @@ from eyespot.evaluation import judge
 from eyespot.evaluation.calibration import fit_temperature
 from eyespot.evaluation.conformal import calibration_scores
 from eyespot.files import Run
+from eyespot.line.featuring import backbone_of
 from eyespot.line.refusing import LEAST_JUDGING, batches_of, refusing
 from eyespot.models.file import ModelCard, Score
 from eyespot.training.fitting import input_scale
@@ -30,6 +31,8 @@ def untrained(recipe: Recipe, loaded: Loaded, parts: Split) -> "TorchModel":
     from eyespot.training.randomness import seeded
 
     assert recipe.size and recipe.channels and recipe.test_views != "auto", "it is not fitted"
+    if recipe.net == "backbone":
+        return standing(recipe, loaded.dataset.classes)
     mean, deviation = input_scale(recipe, loaded.images, parts.indices("train"))
     card = ModelCard(
         net=fitted_net(
@@ -50,6 +53,31 @@ def untrained(recipe: Recipe, loaded: Loaded, parts: Split) -> "TorchModel":
     )
     with seeded(recipe.seed, "weights"):
         net = build_net(card.net, card.preparation, len(card.classes))
+    return TorchModel(card, net)
+
+
+def standing(recipe: Recipe, classes: tuple[str, ...]) -> "TorchModel":
+    """The model on its backbone, with a head of chance."""
+    from eyespot.models.torch_model import TorchModel
+    from eyespot.nets.standing import net_on, prepared_as, spec_on
+    from eyespot.training.origin import versions
+    from eyespot.training.randomness import seeded
+
+    assert recipe.size and recipe.test_views != "auto", "it is not fitted"
+    backbone = backbone_of(recipe)
+    shape = prepared_as(backbone, size=recipe.size, fit=recipe.fit)
+    source = None if recipe.embed else recipe.backbone
+    spec = spec_on(backbone, size=recipe.size, source=source)
+    with seeded(recipe.seed, "weights"):
+        net = net_on(backbone, spec, shape, len(classes))
+    card = ModelCard(
+        net=spec,
+        preparation=shape,
+        classes=classes,
+        views=recipe.test_views,
+        recipe=recipe.digest(),
+        versions=versions(),
+    )
     return TorchModel(card, net)
 
 

@@ -73,7 +73,8 @@ def refusing(
 def batches_of(loaded: Loaded, indices: Sequence[int] | Array) -> Iterator[Array]:
     """The images at these places, a few at a time: all at once would be a copy of a part."""
     chosen = np.asarray(indices, dtype=np.int64)
-    step = batch_size(loaded.images.shape[1])
+    # What a backbone gave is small, whatever its pictures were.
+    step = batch_size(loaded.images.shape[1]) if loaded.images.ndim == 4 else 1024
     for start in range(0, len(chosen), step):
         yield loaded.images[chosen[start : start + step]]
 

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 
 from eyespot.data.keeping import write_split
 from eyespot.data.loading import Loaded
+from eyespot.data.selection import selected
 from eyespot.data.summary import summarised
 from eyespot.data.survey import Survey
 from eyespot.evaluation import examples, judge
@@ -15,12 +16,15 @@ from eyespot.evaluation.record import write_record
 from eyespot.evaluation.suspects import suspects
 from eyespot.files import Run, write_issues, write_json, write_text
 from eyespot.line.explaining import heats_of
+from eyespot.line.featuring import learn_head, pixels_of
 from eyespot.line.learning import learn
 from eyespot.line.model import calibrated, predictions_of, scored, untrained
 from eyespot.line.planning import Plan
 from eyespot.line.progress import Progress
 from eyespot.line.trained import Trained
 from eyespot.reports import report
+from eyespot.training.head import HeadScore
+from eyespot.training.recipe import Recipe
 from eyespot.values import Array, Predictions
 
 
@@ -41,15 +45,20 @@ def train_one(run: Run, plan: Plan, work: Work) -> Trained:
 
     recipe, loaded, parts = plan.recipe, plan.loaded, plan.split
     model = untrained(recipe, loaded, parts)
-    history = learn(run, model, loaded, parts, recipe, work.tell)
+    score: HeadScore | None = None
+    if loaded.images.ndim == 2:  # features of a backbone
+        history, score = learn_head(run, model, loaded, parts, recipe)
+    else:
+        history = learn(run, model, loaded, parts, recipe, work.tell)
     model, valid = calibrated(model, loaded, parts, recipe)
     test = predictions_of(model, loaded, parts.indices("test"))
     evaluation = judge(test) if len(test) else None
     model = scored(model, evaluation)
     model.save(run.model)
-    pictures = pictures_of(loaded, valid, test)
+    pictures = pictures_of(loaded, valid, test, recipe)
     heats = heats_of(model, test, pictures)
-    num_doubted = write_record(run, valid, test, pictures, heats=heats)
+    more = {"head": score.as_json()} if score else None
+    num_doubted = write_record(run, valid, test, pictures, heats=heats, more=more)
     origin = find_origin(
         history=history,
         num_parameters=sum(weight.numel() for weight in model.net.parameters()),
@@ -69,19 +78,29 @@ def train_one(run: Run, plan: Plan, work: Work) -> Trained:
         evaluation=evaluation,
         num_doubted=num_doubted,
         seconds=time.perf_counter() - work.started,
+        head=score,
     )
 
 
-def pictures_of(loaded: Loaded, valid: Predictions, test: Predictions) -> dict[str, Array]:
-    """The images that the report shows, as the model saw them."""
+def pictures_of(
+    loaded: Loaded, valid: Predictions, test: Predictions, recipe: Recipe
+) -> dict[str, Array]:
+    """The images that the report shows, as the model saw them.
+
+    Those of which features alone are at hand are decoded again; what has gone is left out.
+    """
     if not len(test):
         return {}
     places = {name: index for index, name in enumerate(loaded.dataset.names)}
     found = suspects(pooled([valid, test], [*valid.names, *test.names]))
     doubted = [one.name for one in found if one.sure][:NUM_SUSPECTS]
-    most = MOST_BYTES // loaded.images[0].nbytes
+    assert recipe.size and recipe.channels, "the recipe is not fitted"
+    most = MOST_BYTES // (recipe.size**2 * recipe.channels)
     chosen = examples(test, besides=doubted, most=most)
-    return {name: loaded.images[places[name]] for name in chosen}
+    if loaded.images.ndim == 4:
+        return {name: loaded.images[places[name]] for name in chosen}
+    shown = pixels_of(selected(loaded.dataset, [places[name] for name in chosen]), recipe)
+    return dict(zip(shown.dataset.names, shown.images, strict=True))
 
 
 def write_plan(run: Run, plan: Plan, folds: Sequence[int | None] | None = None) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from eyespot.errors import count
 from eyespot.evaluation.folds import FoldScores
 from eyespot.files import Run
+from eyespot.training.head import HeadScore
 from eyespot.training.recipe import Recipe
 from eyespot.values import Evaluation, Part
 
@@ -21,6 +22,7 @@ class Trained:
     folds: the scores of a cross-validation; the evaluation is then of the images of all folds, each
     judged by the model that had not seen it. model: None for folds without an ensemble.
     ensemble_evaluation: of the ensemble, on the images that were kept out of all folds.
+    head: of a head on features, what folds of the training part say.
     num_doubted: labels that are wrong, as far as the model can be sure; suspects.csv names them.
     """
 
@@ -34,6 +36,7 @@ class Trained:
     num_doubted: int = 0
     folds: FoldScores | None = None
     ensemble_evaluation: Evaluation | None = None
+    head: HeadScore | None = None
 
     def as_json(self) -> dict[str, object]:
         """What `train --json` prints."""
@@ -47,6 +50,8 @@ class Trained:
             "accuracy": asdict(accuracy) if accuracy else None,
             "num_doubted": self.num_doubted,
         }
+        if self.head:
+            told["head"] = self.head.as_json()
         if self.folds:
             tested = self.ensemble_evaluation
             told |= {"mean": self.folds.mean, "sd": self.folds.sd, "folds": self._each(self.folds)}
@@ -55,6 +60,14 @@ class Trained:
 
     def sentences(self) -> list[str]:
         """The result in a line or a few."""
+        if self.head and self.head.nums and not self.folds:
+            return [
+                f"the head in folds of the training part: accuracy {self.head}",
+                *self._tested(),
+            ]
+        return self._tested()
+
+    def _tested(self) -> list[str]:
         if self.evaluation is None:
             return ["test accuracy unknown: no image was kept apart as a test part"]
         images = f"{self.evaluation.accuracy} on {count(self.evaluation.num, 'image')}"

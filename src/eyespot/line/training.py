@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from eyespot.data.faintness import faint_images
 from eyespot.data.loading import Loaded
 from eyespot.data.relabelling import relabelled
 from eyespot.data.splits import Split
@@ -17,6 +16,7 @@ from eyespot.errors import MissingExtra, UsageError
 from eyespot.files import Run
 from eyespot.line.choices import cautions, choice
 from eyespot.line.crossing import train_all_folds
+from eyespot.line.featuring import faint_of, featured, on_backbone
 from eyespot.line.folding import check_folds, plan_folds
 from eyespot.line.holding import noting, run_folder
 from eyespot.line.learning import samples_of
@@ -130,9 +130,11 @@ def _train_in(
     """The line, in a run folder that is this process's."""
     wish = request.wish
     looks = survey(dataset)
-    recipe = fitted_to_images(wish, looks)
+    recipe = fitted_to_images(on_backbone(wish), looks)
     tell.say(described(dataset, looks))
-    loaded = loaded_images(dataset, recipe, tell)
+    frozen = recipe.net == "backbone" and not recipe.unfrozen
+    load_all = featured if frozen else loaded_images
+    loaded = load_all(dataset, recipe, tell)
     check_unchanged(run, request, loaded)
     made = plan_folds(loaded, recipe) if recipe.folds else None
     parts = made.folds.split if made else split_of(loaded, recipe, split_table(run, request))
@@ -147,7 +149,7 @@ def _train_in(
     tell.say(
         f"split: {made.folds.how if made else parts.how}; {choice(recipe, sum(counts['train']))}"
     )
-    faint = faint_images(loaded.dataset, loaded.images)
+    faint = faint_of(loaded, recipe)
     found = made.issues if made else parts.issues
     issues = (*dataset.issues, *loaded.issues, *faint, *found)
     notes = [*cautions(recipe, counts, wish.flip), *sentences(issues)]

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from eyespot.errors import ModelError
+from eyespot.errors import DataError, ModelError
 from eyespot.models.file import (
     REFUSAL,
     SCORES,
@@ -20,14 +20,16 @@ from eyespot.models.file import (
 )
 from eyespot.models.predict import Asked
 from eyespot.models.surface import in_batches, predictions, tempered
+from eyespot.nets.backbone import BackboneNet
 from eyespot.nets.build import build_net
 from eyespot.nets.ensemble import Ensemble
 from eyespot.nets.features import features
 from eyespot.nets.refusal import Refusal, answered
 from eyespot.nets.spec import EnsembleSpec
+from eyespot.nets.standing import complete, kept_tensors
 from eyespot.values import Array, ImageInput, Prediction, Preparation
 
-_TYPES = {torch.float32: "F32", torch.int64: "I64"}
+_TYPES = {torch.float32: "F32", torch.int64: "I64", torch.uint8: "U8"}
 
 
 class TorchModel:
@@ -99,11 +101,25 @@ class TorchModel:
         return answered(self.net, x_BCHW, self.card.views, refusal)
 
     def batches(self, images: Array) -> Iterator[Tensor]:
-        """float32 (B, C, S, S) of prepared images, where the net is. Raises DataError."""
+        """float32 (B, C, S, S) of prepared images, where the net is. Raises DataError.
+
+        Of a net with a backbone also (B, F) of rows that it gave before; see BackboneNet.row.
+        """
+        if images.ndim == 2 and images.dtype == np.float16:
+            yield from self._rows(images)
+            return
         device = next(self.net.parameters()).device
         for batch in in_batches(images, self.preparation):
             # A copy, because torch takes no array that is read-only or runs backwards.
             yield torch.from_numpy(batch.copy()).to(device).permute(0, 3, 1, 2).float()
+
+    def _rows(self, rows: Array) -> Iterator[Tensor]:
+        body = list(self.net.children())[-1]
+        if not isinstance(body, BackboneNet) or rows.shape[1] != body.width:
+            raise DataError("these features are not of the model's backbone; compute them again")
+        device = next(self.net.parameters()).device
+        for start in range(0, len(rows), 1024):
+            yield torch.from_numpy(rows[start : start + 1024]).to(device).float()
 
     def predict(
         self,
@@ -140,6 +156,7 @@ def load_torch_model(path: Path) -> TorchModel:
     refusals = _refusals(card)
     for name, tensor in _tensors(net, refusals).items():
         tensor.copy_(torch.from_numpy(weights[name]))
+    complete(net)
     if not all(refusal.sound() for refusal in refusals):
         raise ModelError(f"{path}: what it refuses by is no range of numbers; train again")
     return TorchModel(card, net, refusals, weights.get(SCORES))
@@ -154,7 +171,7 @@ def _refusals(card: ModelCard) -> "list[Refusal]":
 
 def _tensors(net: nn.Module, refusals: Iterable[Refusal]) -> dict[str, Tensor]:
     """All that the model file holds, by the names that it has there."""
-    tensors = net.state_dict()
+    tensors = kept_tensors(net)
     for number, refusal in enumerate(refusals):
         tensors |= {f"{REFUSAL}{number}.{name}": t for name, t in refusal.state_dict().items()}
     return tensors

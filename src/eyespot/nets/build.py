@@ -6,12 +6,13 @@ from typing import Any, Literal
 from torch import nn
 
 from eyespot.errors import UsageError, did_you_mean
+from eyespot.nets.backbone import BackboneNet
 from eyespot.nets.convnet import ConvNet
 from eyespot.nets.ensemble import Ensemble
 from eyespot.nets.layerlist import Layer
 from eyespot.nets.layers import layers_net
 from eyespot.nets.normalise import Normalise
-from eyespot.nets.spec import ConvNetSpec, EnsembleSpec, LayersSpec, NetSpec
+from eyespot.nets.spec import BackboneSpec, ConvNetSpec, EnsembleSpec, LayersSpec, NetSpec
 from eyespot.values import Preparation
 
 
@@ -33,10 +34,15 @@ def _layers(spec: LayersSpec, shape: Preparation, num_classes: int) -> nn.Module
     )
 
 
+def _backbone(spec: BackboneSpec, shape: Preparation, num_classes: int) -> nn.Module:
+    return BackboneNet(spec, num_classes)
+
+
 # Each takes the description of its own kind.
 NETS: dict[str, Callable[[Any, Preparation, int], nn.Module]] = {
     "convnet": _convnet,
     "layers": _layers,
+    "backbone": _backbone,
 }
 
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from eyespot.nets.backbone import BackboneNet
+
 MOST = 4096
 
 
@@ -28,9 +30,13 @@ def features(net: nn.Module, x_BCHW: Tensor) -> tuple[Tensor, list[Tensor]]:
     Of every depth, since a net forgets on its way what is of no use for its classes, noise and
     photographs for instance: of each map the mean of its quarters, which says roughly what is
     where, and each vector as it is, or in means of neighbours where it is longer than 4,096.
-    net: as `build_net` gives it, no ensemble.
+    net: as `build_net` gives it, no ensemble. Of a net with a backbone also from rows (B, F) of
+    what that gave before.
     """
     normalise, body = net.children()
+    if x_BCHW.ndim == 2:
+        assert isinstance(body, BackboneNet), f"{type(body).__name__} goes on from pictures alone"
+        return body.remembered(x_BCHW)
     assert isinstance(body, Tapped), f"{type(body).__name__} shows no activations"
     activations = body.activations(normalise(x_BCHW))
     found = [_quarters(one) if one.ndim == 4 else _shortened(one) for one in activations]

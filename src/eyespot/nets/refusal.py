@@ -134,7 +134,13 @@ def _beyond(values_B: Tensor, usual: Tensor) -> Tensor:
 def answered(
     net: nn.Module, x_BCHW: Tensor, views: Views, refusal: Refusal | None
 ) -> tuple[Tensor, Tensor | None]:
-    """The logits (B, K), their mean over the views, and the refusals (B,) of the first view."""
+    """The logits (B, K), their mean over the views, and the refusals (B,) of the first view.
+
+    x_BCHW: pictures, or rows (B, F) of what a backbone gave for all views of them.
+    """
+    if x_BCHW.ndim == 2:
+        logits, found = features(net, x_BCHW)
+        return logits, None if refusal is None else refusal(found, logits)
     pictures = views_of(x_BCHW, views)
     if refusal is None:
         return torch.stack([net(x) for x in pictures]).mean(dim=0), None

@@ -8,9 +8,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from eyespot.nets.layerlist import MAX_LAYERS, Layer
+from eyespot.nets.trunkspec import TrunkSpec
 from eyespot.values import Views
 
-NetName = Literal["convnet", "layers"]  # the keys of build.NETS
+NetName = Literal["convnet", "layers", "backbone"]  # the keys of build.NETS
 Width = Annotated[int, Field(ge=1, le=2048)]
 
 
@@ -47,6 +48,34 @@ class LayersSpec(BaseModel):
         return f"layers {'-'.join(layer.type for layer in self.layers)}"
 
 
+class BackboneSpec(BaseModel):
+    """A pretrained trunk under a head of one layer or, with `hidden` units between them, of two.
+
+    source: what a person calls the trunk; digest: the SHA-256 of the files that it came from.
+    depths: how many features it gives of each depth, last those that the head gets. embedded: its
+    weights are in the model file; else they are found by source and digest.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    name: Literal["backbone"] = "backbone"
+    trunk: TrunkSpec
+    source: str = Field(min_length=1, max_length=4096)
+    digest: str = Field(pattern="^[0-9a-f]{64}$")
+    depths: tuple[Annotated[int, Field(ge=1, le=2**16)], ...] = Field(min_length=1, max_length=16)
+    hidden: int | None = Field(None, ge=1, le=4096)
+    embedded: bool = True
+
+    @property
+    def width(self) -> int:
+        """Numbers in a row of what is remembered of a picture: all depths, and the last again."""
+        return sum(self.depths) + self.depths[-1]
+
+    def __str__(self) -> str:
+        head = f"{self.hidden} units" if self.hidden else "one layer"
+        return f"{self.trunk.architecture} with a head of {head}"
+
+
 class RefusalSpec(BaseModel):
     """How much is kept to tell pictures of something else. See Refusal.
 
@@ -72,7 +101,8 @@ class MemberSpec(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
-    net: Annotated[ConvNetSpec | LayersSpec, Field(discriminator="name")]  # no ensemble again
+    # No ensemble again.
+    net: Annotated[ConvNetSpec | LayersSpec | BackboneSpec, Field(discriminator="name")]
     mean: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(min_length=1, max_length=3)
     std: tuple[Annotated[float, Field(ge=1e-4, le=1)], ...] = Field(min_length=1, max_length=3)
     views: Views
@@ -92,4 +122,6 @@ class EnsembleSpec(BaseModel):
         return f"ensemble of {len(self.members)}, the first a {self.members[0].net}"
 
 
-NetSpec = Annotated[ConvNetSpec | LayersSpec | EnsembleSpec, Field(discriminator="name")]
+NetSpec = Annotated[
+    ConvNetSpec | LayersSpec | BackboneSpec | EnsembleSpec, Field(discriminator="name")
+]

@@ -79,6 +79,17 @@ class Recipe(BaseModel):
     depth: Literal[1, 2] = 2
     dropout: float = Field(0, ge=0, lt=1)
 
+    # The net "backbone": a pretrained one, the same as backbone = a folder in the layout of
+    # transformers, a name or a .onnx file. digest: of what it is made of, which a fitted recipe
+    # knows. unfrozen: of its last blocks, how many are trained; 0 trains the head alone, on
+    # features that are computed once. head_folds: in so many folds of the training part the head
+    # is chosen and judged. embed: the backbone's weights go into the model file.
+    backbone: str | None = Field(None, min_length=1, max_length=4096)
+    digest_of_backbone: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+    unfrozen: int = Field(0, ge=0, le=100)
+    head_folds: int = Field(5, ge=2, le=100)
+    embed: bool = True
+
     # The optimizer and its rate. "auto" is muon, but adamw for images of less than 24 pixels. rate:
     # the peak of the schedule. momentum: of sgd, rmsprop and muon. warm_up: the share of all steps
     # in which the rate rises to its peak. weight_decay: by itself for adamw and muon, a part of the
@@ -148,6 +159,8 @@ class Recipe(BaseModel):
                 raise UsageError(f"{name} wants {wanted}, got {quoted(value)}")
         if isinstance(fields, Mapping) and fields.get("layers") and "net" not in fields:
             fields = {**fields, "net": "layers"}
+        if isinstance(fields, Mapping) and fields.get("backbone") and "net" not in fields:
+            fields = {**fields, "net": "backbone"}
         try:
             recipe = handler(fields)
         except ValidationError as error:
@@ -161,6 +174,7 @@ class Recipe(BaseModel):
         return recipe
 
     def _check_net(self) -> None:
+        self._check_backbone()
         if self.layers and self.net != "layers":
             raise UsageError(
                 f'net = "{self.net}" and a list of layers are two nets; leave one of them away'
@@ -176,6 +190,24 @@ class Recipe(BaseModel):
             layer_shapes(self.layers, channels=self.channels or 1, size=self.size)
         elif self.layers:
             check_order(self.layers)
+
+    def _check_backbone(self) -> None:
+        if self.backbone and self.net != "backbone":
+            raise UsageError(
+                f'net = "{self.net}" and a backbone are two nets; leave one of them away'
+            )
+        if self.net != "backbone" and (self.unfrozen or not self.embed):
+            field = f"unfrozen = {self.unfrozen}" if self.unfrozen else "embed = false"
+            raise UsageError(f"{field} is for a backbone; take the recipe features or finetune")
+        if self.net == "backbone" and self.dropout:
+            raise UsageError(f"dropout = {self.dropout} is not for a backbone; leave it away")
+        if self.unfrozen and not self.embed:
+            raise UsageError(
+                f"unfrozen = {self.unfrozen} changes the backbone, so its weights have to be in "
+                "the model file; leave embed = false away"
+            )
+        if self.net == "backbone" and self.channels == 1:
+            raise UsageError("channels = 1 is not for a backbone, which looks at three")
 
     def toml(self) -> str:
         """The recipe as a TOML text; fields that are still open are left out."""

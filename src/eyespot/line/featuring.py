@@ -1,0 +1,200 @@
+"""Standing on a backbone: its recipe, the features of a set, the head that is fitted to them."""
+
+import hashlib
+import json
+import math
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eyespot.data.faintness import FAINT, faint_images
+from eyespot.data.grouping import joined
+from eyespot.data.loading import Loaded, load_images
+from eyespot.data.remembering import Memory
+from eyespot.data.rows import Maker, load_rows
+from eyespot.data.selection import selected
+from eyespot.data.splits import Split
+from eyespot.errors import ModelError
+from eyespot.files import Run, cache_folder
+from eyespot.line.progress import Progress
+from eyespot.nets.finding import find_backbone
+from eyespot.nets.pretrained import Backbone
+from eyespot.training.head import HeadScore, choose_strength, cross_entropy, fit_linear
+from eyespot.training.recipe import Recipe
+from eyespot.values import Array, Dataset, Epoch, Issue
+
+if TYPE_CHECKING:
+    from eyespot.models.torch_model import TorchModel
+    from eyespot.training.extraction import Extractor
+    from eyespot.training.world import World
+
+
+def on_backbone(wish: Recipe) -> Recipe:
+    """The recipe with what its backbone says: size, colour and its own SHA-256.
+
+    A recipe without a backbone is returned as it is. Raises ModelError where the backbone is not
+    there, or is another one than the recipe was fitted to.
+    """
+    if wish.net != "backbone":
+        return wish
+    found = backbone_of(wish)
+    return wish.model_copy(
+        update={
+            "backbone": wish.backbone or str(found.path),
+            "digest_of_backbone": found.digest,
+            "size": wish.size or found.size,
+            "channels": 3,
+            "optimizer": "adamw" if wish.optimizer == "auto" else wish.optimizer,
+            "test_views": "one" if wish.test_views == "auto" else wish.test_views,
+        }
+    )
+
+
+def backbone_of(recipe: Recipe) -> Backbone:
+    """The backbone that the recipe names. Raises ModelError."""
+    found = find_backbone(recipe.backbone)
+    if recipe.digest_of_backbone not in (None, found.digest):
+        raise ModelError(
+            f"backbone {found.path} is another one than the recipe's: its SHA-256 is "
+            f"{found.digest[:12]}..., not {recipe.digest_of_backbone[:12]}...; get that one again"
+        )
+    return found
+
+
+def featured(dataset: Dataset, recipe: Recipe, tell: Progress) -> Loaded:
+    """The readable images of a set with what the backbone gives for them: float16 (N, F).
+
+    What is known from another time is not computed again.
+    """
+    import torch
+
+    from eyespot.nets.standing import spec_on
+    from eyespot.training.extraction import BATCH
+    from eyespot.training.world import find_world
+
+    assert recipe.size, "the recipe is not fitted"
+    backbone = backbone_of(recipe)
+    spec = spec_on(backbone, size=recipe.size)
+    memory = Memory(cache_folder() / "features", _key(backbone, recipe), spec.width)
+    making = _Making(backbone, recipe, find_world())
+    maker = Maker(size=recipe.size, fit=recipe.fit, width=spec.width, batch=BATCH, make=making)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # each of our own threads has a net and pictures to itself
+    try:
+        return load_rows(
+            dataset, maker, memory, on_image=lambda done: tell.image(done, len(dataset))
+        )
+    finally:
+        torch.set_num_threads(threads)
+
+
+def faint_of(loaded: Loaded, recipe: Recipe) -> list[Issue]:
+    """As `faint_images`, for a set whose pixels are gone: the few in question are decoded again."""
+    if loaded.images.ndim == 4:
+        return faint_images(loaded.dataset, loaded.images)
+    contrast = loaded.thumbs.reshape(len(loaded.thumbs), -1).std(axis=1) / 255
+    again = selected(loaded.dataset, np.flatnonzero(contrast < FAINT).tolist())
+    if not len(again):
+        return []
+    shown = pixels_of(again, recipe)
+    return faint_images(shown.dataset, shown.images)
+
+
+def pixels_of(dataset: Dataset, recipe: Recipe) -> Loaded:
+    """The images as the net sees them, decoded."""
+    assert recipe.size and recipe.channels, "the recipe is not fitted"
+    return load_images(dataset, size=recipe.size, channels=recipe.channels, fit=recipe.fit)
+
+
+def learn_head(
+    run: Run, model: "TorchModel", loaded: Loaded, parts: Split, recipe: Recipe
+) -> tuple[list[Epoch], HeadScore]:
+    """Fits the model's head, and writes the history, which is as long as an epoch."""
+    from eyespot.training.history import write_history
+
+    started = time.perf_counter()
+    score = fit_head(model, loaded, parts, recipe)
+    seconds = time.perf_counter() - started
+    train, valid = (_measured(model, loaded, parts.indices(part)) for part in ("train", "valid"))
+    epoch = Epoch(
+        epoch=1,
+        train_loss=train[0],
+        train_accuracy=train[1],
+        valid_loss=valid[0],
+        valid_accuracy=valid[1],
+        rate=0.0,
+        seconds=seconds,
+    )
+    write_history(run, [epoch])
+    return [epoch], score
+
+
+def _measured(model: "TorchModel", loaded: Loaded, places: Sequence[int]) -> tuple[float, float]:
+    """Mean cross-entropy in nats and accuracy; NaN where there is no image."""
+    if not places:
+        return math.nan, math.nan
+    labels = loaded.dataset.labels[np.asarray(places, np.int64)]
+    logits = model.logits(loaded.images[np.asarray(places, np.int64)]).astype(np.float64)
+    return cross_entropy(logits, labels), float((logits.argmax(axis=1) == labels).mean())
+
+
+def fit_head(model: "TorchModel", loaded: Loaded, parts: Split, recipe: Recipe) -> HeadScore:
+    """Gives the model's head its weights, in place. loaded: with features."""
+    import torch
+
+    from eyespot.nets.standing import body_of
+
+    places = np.asarray(parts.indices("train"), np.int64)
+    body = body_of(model.net)
+    depth = body.depths[-1]
+    features = loaded.images[places, -depth:].astype(np.float32)
+    labels = loaded.dataset.labels[places]
+    ties = loaded.duplicates.ties(len(loaded.dataset))
+    keys = ties if loaded.dataset.groups is None else joined(loaded.dataset.groups, ties)
+    num_classes, balanced = len(model.classes), recipe.balance in ("weights", "sampling")
+    score = choose_strength(
+        features,
+        labels,
+        num_classes,
+        keys=[keys[place] for place in places.tolist()],
+        num_folds=recipe.head_folds,
+        balanced=balanced,
+        seed=recipe.seed,
+    )
+    head = fit_linear(features, labels, num_classes, strength=score.strength, balanced=balanced)
+    body.take_head(torch.from_numpy(head.weight), torch.from_numpy(head.bias))
+    return score
+
+
+class _Making:
+    """Makes rows; what does it is built and measured when the first one is wanted."""
+
+    def __init__(self, backbone: Backbone, recipe: Recipe, world: "World") -> None:
+        self._backbone, self._recipe, self._world = backbone, recipe, world
+        self._lock = threading.Lock()
+        self._extractor: Extractor | None = None
+
+    def __call__(self, images: Array) -> Array:
+        with self._lock:  # while it measures, nobody else computes
+            if self._extractor is None:
+                self._extractor = _extractor(self._backbone, self._recipe, self._world)
+        return self._extractor(images)
+
+
+def _extractor(backbone: Backbone, recipe: Recipe, world: "World") -> "Extractor":
+    from eyespot.nets.standing import net_on, prepared_as, spec_on
+    from eyespot.training.extraction import fastest
+
+    assert recipe.size and recipe.test_views != "auto", "the recipe is not fitted"
+    shape = prepared_as(backbone, size=recipe.size, fit=recipe.fit)
+    net = net_on(backbone, spec_on(backbone, size=recipe.size), shape, num_classes=2)
+    return fastest(net, recipe.test_views, world, size=recipe.size)
+
+
+def _key(backbone: Backbone, recipe: Recipe) -> str:
+    """A name for what a row depends on besides the image; precisions agree well enough."""
+    words = [backbone.digest, recipe.size, recipe.fit, recipe.test_views]
+    return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:24]

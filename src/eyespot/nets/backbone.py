@@ -1,0 +1,92 @@
+"""A net that stands on a trunk which somebody has trained before, with a head of our own.
+
+B batch, C channels, H height, W width, D features of the last depth, F of all that is remembered.
+"""
+
+from typing import Protocol, assert_never, cast
+
+import torch
+from torch import Tensor, nn
+
+from eyespot.nets.mobilenet import MobileNetV1
+from eyespot.nets.spec import BackboneSpec
+from eyespot.nets.trunkspec import MobileNetV1Spec, OnnxSpec, TransformersSpec, TrunkSpec
+
+
+class Trunk(Protocol):
+    """The pretrained part of a net, without its normalisation."""
+
+    def __call__(self, x_BCHW: Tensor) -> list[Tensor]:
+        """Maps (B, C, H, W) of some depths and, last, the features (B, D) of the picture."""
+        ...
+
+    def stages(self) -> list[list[nn.Module]]:
+        """Its parts that can be trained on their own, from the last to the first."""
+        ...
+
+
+def build_trunk(spec: TrunkSpec) -> nn.Module:
+    """A Trunk with weights of chance. Raises MissingExtra where its package is not installed."""
+    if isinstance(spec, MobileNetV1Spec):
+        return MobileNetV1(spec)
+    if isinstance(spec, TransformersSpec):
+        from eyespot.nets.transformed import TransformersTrunk
+
+        return TransformersTrunk(spec)
+    if isinstance(spec, OnnxSpec):
+        from eyespot.nets.onnxtrunk import OnnxTrunk
+
+        return OnnxTrunk(spec)
+    assert_never(spec)
+
+
+class BackboneNet(nn.Module):
+    """(B, 3, H, W) -> logits (B, K).
+
+    It can go on from what its trunk gave before: see `remember`.
+    """
+
+    def __init__(self, spec: BackboneSpec, num_classes: int) -> None:
+        super().__init__()
+        self.spec = spec
+        self.depths = spec.depths
+        self.trunk = build_trunk(spec.trunk)
+        num = spec.depths[-1]
+        self.head: nn.Module = nn.Linear(num, num_classes)
+        if spec.hidden:
+            self.head = nn.Sequential(
+                nn.Linear(num, spec.hidden), nn.ReLU(), nn.Linear(spec.hidden, num_classes)
+            )
+
+    def forward(self, x_BCHW: Tensor) -> Tensor:
+        return self.logits_of(self.activations(x_BCHW)[-1])
+
+    def activations(self, x_BCHW: Tensor) -> list[Tensor]:
+        """The maps of some depths of the trunk, and the vector that the head gets."""
+        return cast(list[Tensor], self.trunk(x_BCHW))
+
+    def logits_of(self, last: Tensor) -> Tensor:
+        return self.head(last)  # type: ignore[no-any-return]
+
+    def remembered(self, rows_BF: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Logits, and the features of each depth, from rows that `row` made."""
+        *found, last = torch.split(rows_BF, [*self.depths, self.depths[-1]], dim=1)
+        return self.logits_of(last), found
+
+    @torch.no_grad()
+    def take_head(self, weight_KD: Tensor, bias_K: Tensor) -> None:
+        """Takes these as its head's, which has one layer."""
+        assert isinstance(self.head, nn.Linear), "its head has two layers"
+        self.head.weight.copy_(weight_KD)
+        self.head.bias.copy_(bias_K)
+
+    @property
+    def width(self) -> int:
+        """Numbers in a row."""
+        return self.spec.width
+
+
+def row(found: list[Tensor], last_BD: Tensor) -> Tensor:
+    """What is remembered of pictures, (B, F): the features of each depth of the first view, and
+    the mean over all views of what the head gets."""
+    return torch.cat([*found, last_BD], dim=1)

@@ -1,0 +1,180 @@
+"""The recipe `features`: from pictures and a backbone to a model file that stands for itself."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import eyespot
+from eyespot.errors import ModelError, UsageError
+from eyespot.files import read_table
+from eyespot.models.file import read_card
+from eyespot.training.recipe import Recipe
+from tiny_backbone import make_backbone
+
+
+@pytest.fixture
+def backbone(tmp_path):
+    return make_backbone(tmp_path / "shelf" / "tiny")
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("EYESPOT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.delenv("EYESPOT_BACKBONES", raising=False)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """40 noisy pictures each of red and green, which any net tells apart."""
+    generator = np.random.default_rng(0)
+    for channel, name in enumerate(("red", "green")):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number in range(40):
+            pixels = generator.integers(0, 120, (40, 48, 3))
+            pixels[..., channel] += 120
+            picture = Image.fromarray(pixels.astype(np.uint8))
+            picture.save(tmp_path / "photos" / name / f"{number}.png")
+    return tmp_path / "photos"
+
+
+def trained_on(photos, backbone, out, **settings):
+    settings = {"backbone": str(backbone), **settings}
+    return eyespot.train(photos, recipe="features", settings=settings, out=out)
+
+
+def test_features_and_a_head_make_an_ordinary_model(photos, backbone, tmp_path):
+    trained = trained_on(photos, backbone, tmp_path / "run")
+
+    assert trained.evaluation.accuracy.value == 1.0
+    assert trained.head.mean > 0.95 and sum(trained.head.nums) == 56
+    model = eyespot.load(tmp_path / "run")
+    said = model.predict([photos / "red" / "0.png", photos / "green" / "0.png"])
+    assert [one.label for one in said] == ["red", "green"]
+    judged = eyespot.evaluate(tmp_path / "run", photos)
+    assert judged.evaluation.accuracy.value == 1.0
+
+
+def test_the_model_says_of_pixels_what_the_run_says_of_features(photos, backbone, tmp_path):
+    trained = trained_on(photos, backbone, tmp_path / "run", refuse=0.1)
+
+    kept = trained.run.read_predictions("test")
+    again = eyespot.evaluate(tmp_path / "run", photos).predictions
+    assert again.names == kept.names
+    np.testing.assert_allclose(again.probs, kept.probs, atol=0.02)
+
+
+def test_the_model_needs_no_backbone_and_no_transformers_any_more(photos, backbone, tmp_path):
+    trained_on(photos, backbone, tmp_path / "run")
+    for file in backbone.iterdir():
+        file.unlink()
+    code = (
+        "import sys; sys.modules['transformers'] = sys.modules['huggingface_hub'] = None\n"
+        "import eyespot\n"
+        f"print(eyespot.load({str(tmp_path / 'run')!r}).predict([sys.argv[1]])[0].label)"
+    )
+
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(photos / "red" / "3.png")], capture_output=True, text=True
+    )
+
+    assert done.stdout == "red\n", done.stderr
+
+
+def test_the_second_run_decodes_nothing_and_says_the_same(photos, backbone, tmp_path, monkeypatch):
+    first = trained_on(photos, backbone, tmp_path / "first")
+    from eyespot.data import rows
+
+    monkeypatch.setattr(rows, "prepare", None)  # calling it would raise
+
+    second = trained_on(photos, backbone, tmp_path / "second")
+
+    assert first.run.predictions.read_bytes() == second.run.predictions.read_bytes()
+    assert first.run.split.read_bytes() == second.run.split.read_bytes()
+
+
+def test_what_is_remembered_holds_for_changed_pictures_no_more(photos, backbone, tmp_path):
+    trained_on(photos, backbone, tmp_path / "first")
+    Image.new("RGB", (40, 40), (200, 40, 40)).save(photos / "red" / "0.png")
+    (photos / "green" / "0.png").write_bytes(b"no picture")
+
+    trained_on(photos, backbone, tmp_path / "second")
+
+    left_out = read_table(tmp_path / "second" / "quarantine.csv")
+    assert [row["name"] for row in left_out] == ["green/0.png"]
+    remarks = read_table(tmp_path / "second" / "issues.csv")
+    assert "red/0.png" in [row["name"] for row in remarks]  # one colour all over
+
+
+def test_a_run_says_its_backbone_by_name_and_hash(photos, backbone, tmp_path):
+    run = trained_on(photos, backbone, tmp_path / "run").run
+
+    recipe = run.recipe.read_text()
+    card = read_card(run.model)
+    assert f'digest_of_backbone = "{card.net.digest}"' in recipe
+    assert card.net.source == "tiny"
+    assert card.preparation.mean == (0.5, 0.5, 0.5) and card.preparation.size == 32
+    head = json.loads(run.evaluation.read_text())["head"]
+    assert head["mean"] > 0.95 and head["strength"] > 0
+
+
+def test_another_backbone_under_the_same_name_is_refused(photos, backbone, tmp_path):
+    run = trained_on(photos, backbone, tmp_path / "run").run
+    make_backbone(backbone, seed=1)
+
+    with pytest.raises(ModelError, match="is another one than the recipe's: its SHA-256 is"):
+        eyespot.train(photos, recipe=run.recipe, out=tmp_path / "again")
+
+
+def test_a_model_without_its_backbone_finds_it_by_its_hash(photos, backbone, tmp_path):
+    whole = trained_on(photos, backbone, tmp_path / "whole").run
+    run = trained_on(photos, backbone, tmp_path / "run", embed=False).run
+
+    assert run.model.stat().st_size < whole.model.stat().st_size / 2
+    picture = [photos / "green" / "5.png"]
+    here, there = (eyespot.load(one.path).predict(picture)[0] for one in (run, whole))
+    assert here.probability == there.probability
+
+    make_backbone(backbone, seed=1)
+    with pytest.raises(ModelError, match="is not the one that the model was made with"):
+        eyespot.load(run.path)
+    backbone.rename(backbone.with_name("moved"))
+    with pytest.raises(ModelError, match="tiny is not there; name a folder with config.json"):
+        eyespot.load(run.path)
+
+
+def test_folds_are_made_of_features_too(photos, backbone, tmp_path):
+    trained = trained_on(photos, backbone, tmp_path / "run", folds=2, head_folds=2)
+
+    assert trained.folds.mean == 1.0
+    assert (tmp_path / "run" / "fold-2" / "model.safetensors").exists()
+
+
+def test_one_image_of_a_class_is_enough(photos, backbone, tmp_path):
+    for name in ("red", "green"):
+        for number in range(1, 40):
+            (photos / name / f"{number}.png").unlink()
+
+    trained = trained_on(photos, backbone, tmp_path / "run")
+
+    assert trained.evaluation is None and trained.head.nums == ()
+    assert len(eyespot.load(tmp_path / "run").classes) == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"unfrozen": 2}, "unfrozen = 2 is for a backbone; take the recipe features or finetune"),
+        ({"embed": False}, "embed = false is for a backbone; take the recipe features or finetune"),
+        ({"net": "convnet", "backbone": "x"}, 'net = "convnet" and a backbone are two nets'),
+        ({"backbone": "x", "dropout": 0.5}, "dropout = 0.5 is not for a backbone"),
+        ({"backbone": "x", "channels": 1}, "channels = 1 is not for a backbone"),
+        ({"backbone": "x", "unfrozen": 1, "embed": False}, "changes the backbone"),
+    ],
+)
+def test_wishes_that_contradict_each_other_are_refused(fields, reason):
+    with pytest.raises(UsageError, match=reason):
+        Recipe(**fields)
