@@ -79,6 +79,12 @@ class ModelCard(BaseModel):
     score: Score | None = None
     versions: dict[str, str] = Field(default_factory=dict)
 
+    @property
+    def refuses(self) -> bool:
+        """Whether it can say "unknown"."""
+        members = self.net.members if isinstance(self.net, EnsembleSpec) else (self,)
+        return members[0].refusal is not None
+
 
 def write_model(path: Path, card: ModelCard, weights: Mapping[str, Array]) -> None:
     """Writes the model file, whole or not at all.

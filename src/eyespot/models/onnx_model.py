@@ -12,7 +12,6 @@ from eyespot.models.file import ModelCard
 from eyespot.models.onnx_file import Form, read_onnx
 from eyespot.models.predict import Asked
 from eyespot.models.surface import in_batches, predictions, tempered
-from eyespot.nets.spec import EnsembleSpec
 from eyespot.values import Array, ImageInput, Prediction, Preparation
 
 if TYPE_CHECKING:
@@ -137,10 +136,7 @@ def _check_ends(path: Path, card: ModelCard, session: "onnxruntime.InferenceSess
             f"{path} wants {_words(wanted)} images by its card, but its graph "
             f"{_words(given[0].shape[1:])}; export it again"
         )
-    refuses = card.refusal is not None or (
-        isinstance(card.net, EnsembleSpec) and card.net.members[0].refusal is not None
-    )
-    due = {"logits": [len(card.classes)], **({"refusal": []} if refuses else {})}
+    due = {"logits": [len(card.classes)], **({"refusal": []} if card.refuses else {})}
     got = {one.name: list(one.shape[1:]) for one in session.get_outputs()}
     if got != due:
         raise ModelError(f"{path} gives {got} where {due} is due; export it again")

@@ -11,6 +11,8 @@
 // `eyespot serve` shows asks the server; the one in a web folder works it out here.
 
 export async function connect() {
-  const kind = document.documentElement.dataset.backend;
-  return (await import(kind === "local" ? "./local.js" : "./server.js")).connect();
+  if (document.documentElement.dataset.backend !== "local") return (await import("./server.js")).connect();
+  const [local, { keepOffline }] = await Promise.all([import("./local.js"), import("./offline.js")]);
+  keepOffline();
+  return local.connect();
 }
