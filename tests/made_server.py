@@ -86,6 +86,7 @@ class Running:
     port: int
     said: list[str]
     stop: Callable[[], None]
+    server: Server
     model: Any = None
     host: str = "127.0.0.1"
     headers: dict[str, str] = field(default_factory=dict)
@@ -183,7 +184,7 @@ def running(model: Path, *, limits: Limits | None = None, **options: Any) -> Ite
         if failures:
             raise failures[0]
         port = int(re.search(r":(\d+)/", said[0])[1])  # type: ignore[index]
-        yield Running(port, said, stop)
+        yield Running(port, said, stop, servers[0])
     finally:
         stop()
     assert not failures
