@@ -13,11 +13,8 @@ paths out of its folder could be made to read any file, and two hard links are o
 whoever edits the new folder would change the old one.
 """
 
-import contextlib
-import io
 import os
 import re
-import secrets
 import shutil
 import unicodedata
 from collections import Counter
@@ -27,7 +24,6 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 import numpy as np
-from PIL import Image
 
 from eyespot.data.copying import copies_per_image, draw
 from eyespot.data.loading import load_images
@@ -35,10 +31,12 @@ from eyespot.data.renumbering import renumbered
 from eyespot.data.selection import selected
 from eyespot.data.sources.tree import Paths, hidden, suffix
 from eyespot.data.survey import survey
-from eyespot.errors import DataError, ImageError, ResourceError, UsageError, count
+from eyespot.errors import DataError, ImageError, UsageError, count
 from eyespot.evaluation.mirrors import Mirror, flipped, half_turned, mirrors
-from eyespot.files import write_bytes, write_table
+from eyespot.files import appearing, write_bytes, write_table
+from eyespot.files import check_free as check_free
 from eyespot.images.decode import in_order, open_image
+from eyespot.images.encode import encoded
 from eyespot.images.variation import Ranges, varied
 from eyespot.line import Plan, Progress, Silence
 from eyespot.training.fitting import fitted_to_images
@@ -150,7 +148,7 @@ def augment(
         for name, image in zip(dataset.names, dataset.images, strict=True)
     ]
     plan = list(_plan(dataset, originals, numbers, copies.folder, names))
-    with _appearing(out) as folder:
+    with appearing(out) as folder:
         write_table(folder / copies.table, *_table(planned, originals, plan))
         _draw(folder, dataset.classes, {"before": before, "after": after}, tell)
         _write_originals(folder, dataset, originals)
@@ -164,15 +162,6 @@ def augment(
         before=before,
         after=after,
     )
-
-
-def check_free(out: Path) -> None:
-    """Raises UsageError when there is something at this place."""
-    try:
-        if out.exists() and (not out.is_dir() or any(out.iterdir())):
-            raise UsageError(f"{out} is already there and not empty; name a new folder")
-    except OSError as error:
-        raise ResourceError(f"{out} cannot be made: {error.strerror or error}") from error
 
 
 def _check_apart(out: Path, dataset: Dataset) -> None:
@@ -325,24 +314,6 @@ def _writable(groups: Sequence[str]) -> tuple[str, ...]:
 # Writing
 
 
-@contextlib.contextmanager
-def _appearing(out: Path) -> Iterator[Path]:
-    """A folder to fill that becomes `out` at the end, or goes away if anything goes wrong."""
-    folder = out.absolute().with_name(f".{out.absolute().name[:40]}-{secrets.token_hex(8)}")
-    try:
-        folder.mkdir(parents=True)
-        try:
-            yield folder
-            if out.exists():  # empty, as was found before
-                out.rmdir()
-            os.rename(folder, out)
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-    except OSError as error:
-        raise ResourceError(f"{out} cannot be made: {error.strerror or error}") from error
-
-
 def _write_originals(folder: Path, dataset: Dataset, names: Sequence[str]) -> None:
     def write(index: int) -> None:
         path, image = folder / names[index], dataset.images[index]
@@ -353,7 +324,7 @@ def _write_originals(folder: Path, dataset: Dataset, names: Sequence[str]) -> No
             except FileNotFoundError as error:
                 raise DataError(f"{dataset.names[index]} has gone while it was copied") from error
         else:
-            path.write_bytes(_encoded(open_image(image).pixels, ".png"))
+            path.write_bytes(encoded(open_image(image).pixels, ".png"))
 
     for _ in in_order(write, range(len(names)), batch=16):
         pass
@@ -375,21 +346,10 @@ def _write_copies(
         path = folder / copy.name
         path.parent.mkdir(parents=True, exist_ok=True)
         generator = np.random.default_rng(draw(seed, name, copy.number))
-        path.write_bytes(_encoded(varied(pixels, ranges, generator), suffix(copy.name)))
+        path.write_bytes(encoded(varied(pixels, ranges, generator), suffix(copy.name)))
 
     for done, _ in enumerate(in_order(write, copies, batch=4), start=1):
         tell.copy(done, len(copies))
-
-
-def _encoded(pixels: Array, kind: str) -> bytes:
-    """The bytes of a PNG, or of a JPEG that loses as little as an original does."""
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
-    data = io.BytesIO()
-    if kind == ".jpg":
-        image.save(data, "JPEG", quality=95, subsampling=0)
-    else:
-        image.save(data, "PNG")
-    return data.getvalue()
 
 
 def _draw(

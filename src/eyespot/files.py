@@ -7,6 +7,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -377,6 +378,33 @@ def fresh_folder(out: Path | None, *, name: str, root: Path, purpose: str) -> It
             with contextlib.suppress(OSError):
                 folder.rmdir()
         raise
+
+
+def check_free(out: Path) -> None:
+    """Raises UsageError when there is something at this place."""
+    try:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise UsageError(f"{out} is already there and not empty; name a new folder")
+    except OSError as error:
+        raise ResourceError(f"{out} cannot be made: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def appearing(out: Path) -> Iterator[Path]:
+    """A folder to fill that becomes `out` at the end, or goes away if anything goes wrong."""
+    folder = out.absolute().with_name(f".{out.absolute().name[:40]}-{secrets.token_hex(8)}")
+    try:
+        folder.mkdir(parents=True)
+        try:
+            yield folder
+            if out.exists():  # empty, as was found before
+                out.rmdir()
+            os.rename(folder, out)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+    except OSError as error:
+        raise ResourceError(f"{out} cannot be made: {error.strerror or error}") from error
 
 
 @contextlib.contextmanager

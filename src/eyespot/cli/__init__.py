@@ -9,6 +9,7 @@ from eyespot.cli import (
     check,
     compare,
     evaluate,
+    pack,
     predict,
     report,
     serve,
@@ -31,6 +32,7 @@ app = typer.Typer(
 app.command("check")(guarded(check.command))
 app.command("split")(guarded(split.command))
 app.command("augment")(guarded(augment.command))
+app.command("pack")(guarded(pack.command))
 app.command("train")(guarded(train.command))
 app.command("evaluate")(guarded(evaluate.command))
 app.command("compare")(guarded(compare.command))

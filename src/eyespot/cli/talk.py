@@ -106,6 +106,9 @@ class LiveProgress:
     def answer(self, done: int, num: int) -> None:
         self._step("answering pictures", done, num)
 
+    def pack(self, done: int, num: int) -> None:
+        self._step("packing images", done, num)
+
     def copy(self, done: int, num: int) -> None:
         self._step("writing copies", done, num)
 

@@ -1,6 +1,7 @@
 """The work of a prediction, cut into portions: each is answered by one worker, in one file."""
 
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, overload
@@ -161,11 +162,11 @@ def stock(sources: Sequence[str], *, size: int | None = None) -> Stock:
 
 def _pieces(source: str) -> Iterator[_Listed | _Shard]:
     root = place(source)
-    known = root.files() if is_url(source) or suffix(source) in PARQUET_SUFFIXES else {}
-    if not known and not is_url(source):
+    if not is_url(source) and not _has_parquet(source):
         found = pictures([source])
         yield _Listed(found.names, found.images)
         return
+    known = root.files()
     names = [name for name in known if not any(map(hidden, name.split("/")))]
     if shards := [name for name in names if suffix(name or root.path) in PARQUET_SUFFIXES]:
         for name in shards:
@@ -178,3 +179,13 @@ def _pieces(source: str) -> Iterator[_Listed | _Shard]:
         raise DataError(f"{root.shown} holds no image and no Parquet file; look at the address")
     shown = [f"{root.shown}/{name}" if name else root.shown for name in images]
     yield _Listed(tuple(shown), Remote(root, tuple(images)))
+
+
+def _has_parquet(path: str) -> bool:
+    """Whether a file is one, or a folder holds some and no folders."""
+    if not os.path.isdir(path):
+        return suffix(path) in PARQUET_SUFFIXES
+    with os.scandir(path) as entries:
+        found = [entry for entry in entries if not hidden(entry.name)]
+    shards = [one for one in found if suffix(one.name) in PARQUET_SUFFIXES]
+    return bool(shards) and not any(one.is_dir() for one in found)

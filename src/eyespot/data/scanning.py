@@ -14,6 +14,7 @@ from eyespot.data.inspection import Contents, Inspection, Seen, row_of
 from eyespot.data.inventory import ROW, Inventory, joined, read_inventory, write_inventory
 from eyespot.data.journal import Journal, read_journals
 from eyespot.data.measurement import fingerprints
+from eyespot.data.sources.encoded import Encoded
 from eyespot.data.sources.tree import Paths
 from eyespot.values import Array, Dataset
 
@@ -144,7 +145,7 @@ def _paths(images: Any) -> Iterator[str | None]:
     if isinstance(images, Paths):  # its paths are real ones already
         root = os.path.join(images.root, "")
         yield from (root + name for name in images.names)
-    elif isinstance(images, np.ndarray):
+    elif isinstance(images, np.ndarray | Encoded):
         yield from (None for _ in range(len(images)))
     else:
         for source in images:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from eyespot.data.sources.encoded import Encoded
 from eyespot.data.sources.tree import Paths
 from eyespot.values import Dataset
 
@@ -30,6 +31,8 @@ def selected(dataset: Dataset, indices: Sequence[int]) -> Dataset:
 def _images(images: Any, indices: Sequence[int]) -> Any:
     if isinstance(images, np.ndarray):
         return images[np.asarray(indices, dtype=np.int64)]
+    if isinstance(images, Encoded):
+        return images.at(indices)
     if isinstance(images, Paths):
         return Paths(images.root, [images.names[index] for index in indices])
     return [images[index] for index in indices]

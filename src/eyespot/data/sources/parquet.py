@@ -4,10 +4,11 @@ Memory holds two groups of rows of each column, whatever the number of images.
 """
 
 import importlib.util
+import json
 import posixpath
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
@@ -27,6 +28,7 @@ class ParquetFile:
     """A file and what stands at its end. filesystem: of pyarrow; None for this machine's own.
 
     path: there. shown: in names and errors. columns: its column names. groups: rows of each group.
+    text_columns: those that hold words. words: for a column of class numbers, the classes.
     """
 
     filesystem: Any
@@ -34,6 +36,8 @@ class ParquetFile:
     shown: str
     columns: tuple[str, ...]
     groups: tuple[int, ...]
+    text_columns: tuple[str, ...] = ()
+    words: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @property
     def num(self) -> int:
@@ -48,11 +52,32 @@ def open_parquet(path: str | Path, *, filesystem: Any = None, shown: str = "") -
 
     try:
         with pq.ParquetFile(str(path), filesystem=filesystem) as file:
-            meta, columns = file.metadata, tuple(file.schema_arrow.names)
+            meta, schema = file.metadata, file.schema_arrow
             groups = tuple(meta.row_group(at).num_rows for at in range(meta.num_row_groups))
     except (OSError, ValueError) as error:  # ValueError: pyarrow's own
         raise DataError(f"{shown or path} is no whole Parquet file ({_reason(error)})") from error
-    return ParquetFile(filesystem, str(path), shown or str(path), columns, groups)
+    return ParquetFile(
+        filesystem,
+        str(path),
+        shown or str(path),
+        tuple(schema.names),
+        groups,
+        tuple(column.name for column in schema if str(column.type) in ("string", "large_string")),
+        _class_words(schema.metadata or {}),
+    )
+
+
+def _class_words(metadata: Mapping[bytes, bytes]) -> dict[str, list[str]]:
+    """The names of numbered classes, as the Hub's `datasets` writes them beside the columns."""
+    try:
+        features = json.loads(metadata[b"huggingface"])["info"]["features"]
+        return {
+            column: [str(name) for name in told["names"]]
+            for column, told in features.items()
+            if isinstance(told, dict) and told.get("_type") == "ClassLabel"
+        }
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return {}
 
 
 @dataclass(eq=False)

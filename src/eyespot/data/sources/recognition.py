@@ -18,13 +18,14 @@ from eyespot.data.sources.listing import read_listing
 from eyespot.data.sources.lookup import Finder
 from eyespot.data.sources.named import NAMED_SETS, read_named
 from eyespot.data.sources.pixels import Layout, find_layout, read_pixels
+from eyespot.data.sources.shards import SHARD_SUFFIXES, read_shards, shard_files
 from eyespot.data.sources.table import TABLE_SUFFIXES, Table, find_columns, read_rows
 from eyespot.data.sources.tree import Tree, scan, suffix
 from eyespot.errors import DataError, UsageError, did_you_mean
 from eyespot.images.decode import FOREIGN_SUFFIXES, IMAGE_SUFFIXES
 from eyespot.values import PARTS, Array, Dataset, Part
 
-_ARCHIVES = frozenset({".tar", ".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"})
+_ARCHIVES = frozenset({".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"})
 _PICKLES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".npy", ".joblib", ".mat", ".h5"})
 
 Source = str | Path | tuple[Sequence[Any] | Array, Sequence[Any] | Array]
@@ -60,6 +61,8 @@ def _read_path(path: Path, columns: Mapping[str, str] | None, *, given: str) -> 
     kind = suffix(path.name)
     if kind in TABLE_SUFFIXES:
         return _read_table(path, columns)
+    if kind in SHARD_SUFFIXES:
+        return read_shards([path], columns, root=path)
     if columns and kind != ".zip":
         raise UsageError(f"{path} is no labels table; --columns is for labels tables")
     if kind == ".npz":
@@ -107,6 +110,8 @@ def _read_folder(
         return replace(read_pairs(pairs, folder=folder), issues=tree.issues)
     if tree.images and (table := _labels_table(tree, columns, shown)):
         return read_listing(table, tree, columns)
+    if not tree.images and (shards := shard_files(tree.files)):
+        return read_shards([folder / name for name in shards], columns, root=shown)
     inner = _only_folder(tree)
     if inner:
         return replace(_read_folder(inner, columns, shown=shown / inner.name), name=slug(folder))

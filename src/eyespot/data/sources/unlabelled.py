@@ -1,48 +1,30 @@
 """Images to predict: files, folders, patterns, tables and arrays, several of them together."""
 
-import bisect
 import glob
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from eyespot.data.sources.archive import unpack
 from eyespot.data.sources.arrays import npz_images
 from eyespot.data.sources.assembly import index_names, quoted, shortened
+from eyespot.data.sources.encoded import Encoded
 from eyespot.data.sources.idx import is_images_name, read_images
 from eyespot.data.sources.lookup import Finder, Miss
 from eyespot.data.sources.pixels import find_layout, read_pixel_rows
+from eyespot.data.sources.shards import SHARD_SUFFIXES, shard_files, shard_pictures
 from eyespot.data.sources.table import IMAGE_HEADERS, TABLE_SUFFIXES, find_columns, read_rows
 from eyespot.data.sources.tree import Paths, hidden, scan, suffix
 from eyespot.errors import DataError
 from eyespot.values import Array, Pictures
 
 
-@dataclass(frozen=True)
-class _Joined(Sequence[Any]):
-    """Several sequences one after the other, without copying any."""
-
-    pieces: tuple[Sequence[Any] | Array, ...]
-    ends: tuple[int, ...]
-
-    def __getitem__(self, index: Any) -> Any:
-        if isinstance(index, slice):
-            return [self[i] for i in range(*index.indices(len(self)))]
-        index = range(len(self))[index]
-        piece = bisect.bisect_right(self.ends, index)
-        return self.pieces[piece][index - (self.ends[piece - 1] if piece else 0)]
-
-    def __len__(self) -> int:
-        return self.ends[-1]
-
-
 def pictures(sources: Sequence[str | Path]) -> Pictures:
     """The images that the sources stand for, in their order; labels are not needed.
 
     A source is an image file, a folder (everything below it), a pattern such as `photos/*.png`, a
-    labels table (its image column), a table of pixels, an .npz, an IDX file of images or a .zip.
+    labels table (its image column), a table of pixels, an .npz, an IDX file of images, a .zip, or
+    Parquet or tar shards.
     Names are the paths as given; a table's images have its own words for them, arrays an index.
     Raises DataError when a source holds no image or names one that is not there.
     """
@@ -52,8 +34,7 @@ def pictures(sources: Sequence[str | Path]) -> Pictures:
     names = tuple(itertools.chain.from_iterable(part.names for part in found))
     if len(found) == 1:
         return Pictures(images=found[0].images, names=names)
-    ends = tuple(itertools.accumulate(len(part) for part in found))
-    return Pictures(images=_Joined(tuple(part.images for part in found), ends), names=names)
+    return Pictures(images=Encoded.of(part.images for part in found), names=names)
 
 
 def _expanded(given: str) -> list[Pictures]:
@@ -81,6 +62,8 @@ def _read(given: str) -> list[Pictures]:
     kind = suffix(path.name)
     if kind in TABLE_SUFFIXES:
         return [_table(path, given)]
+    if kind in SHARD_SUFFIXES:
+        return [shard_pictures([path])]
     if kind == ".zip":
         return [_folder(unpack(path).folder, given)]
     if kind == ".npz":
@@ -95,6 +78,8 @@ def _read(given: str) -> list[Pictures]:
 
 def _folder(folder: Path, given: str) -> Pictures:
     tree = scan(folder)
+    if not tree.images and (shards := shard_files(tree.files)):
+        return shard_pictures([folder / name for name in shards])
     if not tree.images:
         more = (
             f", only pictures that cannot be read ({quoted(tree.foreign)})" if tree.foreign else ""
