@@ -88,6 +88,7 @@ def test_the_public_names_are_exactly_these():
         "Recipe",
         "check",
         "evaluate",
+        "export",
         "load",
         "read",
         "report",

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from eyespot.data.checkup import check as check
     from eyespot.data.splits import split as split
     from eyespot.errors import EyespotError as EyespotError
+    from eyespot.exports import export as export
     from eyespot.line import evaluate as evaluate
     from eyespot.line import train as train
     from eyespot.models.loading import load as load
@@ -22,6 +23,7 @@ _HOME = {
     "Recipe": "training.recipe",
     "check": "data.checkup",
     "evaluate": "line",
+    "export": "exports",
     "load": "models.loading",
     "read": "data",
     "report": "reports",
@@ -35,6 +37,7 @@ __all__ = [
     "Recipe",
     "check",
     "evaluate",
+    "export",
     "load",
     "read",
     "report",

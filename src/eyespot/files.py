@@ -206,6 +206,11 @@ class Run:
         return self.path / "model.onnx"
 
     @property
+    def int8(self) -> Path:
+        """The same in 8 bits."""
+        return self.path / "model-int8.onnx"
+
+    @property
     def predictions(self) -> Path:
         return self.path / "predictions.npz"
 

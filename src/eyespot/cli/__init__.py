@@ -9,6 +9,7 @@ from eyespot.cli import (
     check,
     compare,
     evaluate,
+    export,
     pack,
     predict,
     report,
@@ -40,6 +41,7 @@ app.command("suspects")(guarded(suspects.command))
 app.command("predict")(guarded(predict.command))
 app.command("watch")(guarded(watch.command))
 app.command("serve")(guarded(serve.command))
+app.command("export")(guarded(export.command))
 app.command("report")(guarded(report.command))
 app.command("show")(guarded(show.command))
 

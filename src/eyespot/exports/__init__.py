@@ -1,1 +1,4 @@
 """A model outside of Python: one file or a folder, and the proof that it answers the same."""
+
+from eyespot.exports.exporting import Exported as Exported
+from eyespot.exports.exporting import export as export
