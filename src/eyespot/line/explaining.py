@@ -1,27 +1,24 @@
 """Where a model looked: kept with a run for its report, or written as pictures for a person."""
 
-import io
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path, PurePath
 from typing import Literal
 
 import numpy as np
-from PIL import Image
 
 from eyespot.errors import ImageError, UsageError
 from eyespot.evaluation import mistakes, sample
 from eyespot.evaluation.heat import as_bytes, side_by_side
 from eyespot.files import write_bytes, write_table
 from eyespot.images.decode import in_order
+from eyespot.line.drawings import png, png_names, tame
 from eyespot.models.predict import batch_size, prepared
 from eyespot.models.tables import Result
 from eyespot.values import Array, ImageInput, Model, Pictures, Prediction, Predictions
 
 NUM_MISTAKES = 48  # the worst, whose heats are kept
 TABLE = "heats.csv"
-_LONGEST = 80  # bytes of a picture's and of a class's name in the name of a file
 
 HeatBy = Literal["net", "occlusion"]
 
@@ -64,7 +61,7 @@ def write_heats(
         seen = np.stack([image for _, _, image in batch])
         classes = np.array([model.classes.index(one.label) for one, _, _ in batch])
         for (_, name, image), heat in zip(batch, _heats(model, seen, classes, by=by), strict=True):
-            write_bytes(folder / name, _png(side_by_side(image, heat)))
+            write_bytes(folder / name, png(side_by_side(image, heat)))
     rows = [
         (one.name, name, one.label, f"{one.probability:.6f}", "yes" if one.unknown else "no")
         for one, name in zip(said, names, strict=True)
@@ -79,23 +76,10 @@ def file_names(pairs: Iterable[tuple[str, str]]) -> list[str]:
     Safe for every file system, whatever pictures and classes are called: no two are alike, not even
     without case.
     """
-    used: set[str] = set()
-    found = []
-    for picture, answer in pairs:
-        stem = f"{_tame(PurePath(picture).stem, 'picture')}-is-{_tame(answer, 'class')}"
-        name, number = f"{stem}.png", 1
-        while name.casefold() in used:
-            number += 1
-            name = f"{stem}-{number}.png"
-        used.add(name.casefold())
-        found.append(name)
-    return found
-
-
-def _tame(text: str, otherwise: str) -> str:
-    """Letters, digits, dots, dashes and underscores, none but the latter at either end."""
-    tamed = re.sub(r"[^\w.-]+", "-", text).encode()[:_LONGEST].decode(errors="ignore")
-    return tamed.strip(".-") or otherwise
+    return png_names(
+        f"{tame(PurePath(picture).stem, 'picture')}-is-{tame(answer, 'class')}"
+        for picture, answer in pairs
+    )
 
 
 def check_heat(model: Model, by: HeatBy) -> None:
@@ -131,9 +115,3 @@ def _prepared(model: Model, named: Sequence[tuple[str, ImageInput]]) -> Iterator
             raise ImageError(f"{name} {error}") from error
 
     return in_order(load, named)
-
-
-def _png(picture: Array) -> bytes:
-    data = io.BytesIO()
-    Image.fromarray(picture).save(data, "PNG")
-    return data.getvalue()
