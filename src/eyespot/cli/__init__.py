@@ -18,6 +18,7 @@ from eyespot.cli import (
     split,
     suspects,
     train,
+    transcribe,
     watch,
 )
 from eyespot.cli.outcome import guarded
@@ -39,6 +40,7 @@ app.command("evaluate")(guarded(evaluate.command))
 app.command("compare")(guarded(compare.command))
 app.command("suspects")(guarded(suspects.command))
 app.command("predict")(guarded(predict.command))
+app.command("transcribe")(guarded(transcribe.command))
 app.command("watch")(guarded(watch.command))
 app.command("serve")(guarded(serve.command))
 app.command("export")(guarded(export.command))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from rich.progress import Progress
 
+    from eyespot.line.transcribing import Transcribed
     from eyespot.line.watching import Change
     from eyespot.models.tables import Result
     from eyespot.values import Epoch
@@ -68,6 +69,28 @@ def show_change(change: "Change", *, as_json: bool) -> None:
         cells = [f"{change.time:.2f}", printable(str(sight)), f"{sight.probability:.4f}"]
         print(*cells, *([printable(change.name)] if change.name else []), sep="\t")
     sys.stdout.flush()
+
+
+def show_transcript(found: "Transcribed", *, several: bool, as_json: bool) -> None:
+    """What stands on a page, on stdout, or on stderr why it cannot be read.
+
+    several: pages are told apart by a line with their name.
+    """
+    if isinstance(found, tuple):
+        name, error = found
+        complain(f"{name} {error}")
+        if as_json:
+            show_json({"name": name, "error": str(error)})
+        return
+    if as_json:
+        show_json(found.as_json())
+        return
+    if not found.characters:
+        complain(f"nothing is written on {found.name}")
+    if several:
+        print(f"==> {printable(found.name)} <==")
+    if found.characters:
+        print("\n".join(printable(line) for line in found.text.split("\n")))
 
 
 class LiveProgress:

@@ -1,0 +1,98 @@
+"""What each thing on a page is, and where characters that touch are to be parted, by a model."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from eyespot.images.page import Blob, Page
+from eyespot.images.splitting import Part, parts
+from eyespot.models.predict import batch_size, prepared
+from eyespot.values import Array, Model
+
+# Chosen on pages of MNIST's training digits; see docs/pages.md.
+_DOUBTED = 0.8  # refusal of a blob that may be several characters
+_WIDE = 1.2  # heights; whatever is wider may be several
+_NARROW = 0.35  # heights; nothing that is narrower is several
+_GOOD = 0.5  # refusal up to which a part is as good as any
+_ODD = 20.0  # what refusal above that costs, in nats
+_CUT = 1.5  # what a path through ink costs, in nats for each height of it
+_UNSURE = 0.9  # probability of the answer of a model that cannot refuse, for _DOUBTED
+_MARGIN = 0.2  # of a character's longer side, around it
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Read:
+    """One character. probs: float32 (K,). refusal: unknown above 1; None of a model that takes
+    whatever it is given."""
+
+    blob: Blob
+    probs: Array
+    refusal: float | None
+
+    @property
+    def badness(self) -> float:
+        """How little it looks like a character, in nats."""
+        odd = 0.0 if self.refusal is None else _ODD * max(0.0, self.refusal - _GOOD)
+        return odd - math.log(max(float(self.probs.max()), 1e-9))
+
+
+def read_blobs(model: Model, page: Page) -> list[Read]:
+    """Every character of a page, in no order; blobs that are several are parted."""
+    reads = _read(model, page.blobs)
+    found = [read for read in reads if not _is_doubtful(read, page.height)]
+    doubtful = [read for read in reads if _is_doubtful(read, page.height)]
+    choices = [parts(read.blob, page.height) for read in doubtful]
+    answers = iter(_read(model, [part.blob for own in choices for part in own]))
+    for whole, own in zip(doubtful, choices, strict=True):
+        found += best_parting(whole, [(part, next(answers)) for part in own])
+    return found
+
+
+def _is_doubtful(read: Read, height: float) -> bool:
+    width = read.blob.width / height
+    if read.refusal is None:
+        odd = float(read.probs.max()) < _UNSURE
+    else:
+        odd = read.refusal > _DOUBTED
+    return width > _WIDE or (odd and width > _NARROW)
+
+
+def best_parting(whole: Read, choices: Sequence[tuple[Part, Read]]) -> list[Read]:
+    """The parts, from left to right, that look most like characters together; or the whole."""
+    last = max((part.end for part, _ in choices), default=0)
+    best: dict[int, tuple[float, list[Read]]] = {0: (0.0, [])}
+    for end in range(1, last + 1):
+        ways = [
+            (best[part.start][0] + read.badness + _CUT * part.cost, [*best[part.start][1], read])
+            for part, read in choices
+            if part.end == end and part.start in best
+        ]
+        if ways:
+            best[end] = min(ways, key=lambda way: way[0])
+    badness, parted = best.get(last, (math.inf, []))
+    return parted if parted and badness < whole.badness else [whole]
+
+
+def _read(model: Model, blobs: Sequence[Blob]) -> list[Read]:
+    found = []
+    step = batch_size(model.preparation.size)
+    for start in range(0, len(blobs), step):
+        some = blobs[start : start + step]
+        images = np.stack([prepared(_alone(blob.ink), model.preparation) for blob in some])
+        probs_NK, refusals = model.examine(images)
+        for row, blob in enumerate(some):
+            refusal = None if refusals is None else float(refusals[row])
+            found.append(Read(blob=blob, probs=probs_NK[row], refusal=refusal))
+    return found
+
+
+def _alone(ink: Array) -> Array:
+    """The ink in the middle of a square, as a picture of a single character."""
+    side = max(ink.shape)
+    square = side + 2 * max(1, round(_MARGIN * side))
+    top, left = (square - ink.shape[0]) // 2, (square - ink.shape[1]) // 2
+    picture = np.zeros((square, square), np.uint8)
+    picture[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
+    return picture

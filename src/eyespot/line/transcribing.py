@@ -1,0 +1,169 @@
+"""Pages of characters to text: find, part, read, and put in order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from eyespot.errors import ImageError, UsageError
+from eyespot.files import write_table
+from eyespot.images.decode import in_order, open_image
+from eyespot.images.lines import lines_of, words_of
+from eyespot.images.page import Page, read_page
+from eyespot.images.paper import read_paper
+from eyespot.line.parting import Read, read_blobs
+from eyespot.values import ImageInput, Model, Pictures
+
+UNKNOWN = "?"
+_LONGEST = 3600  # pixels of the longer side that is looked at; larger pages are reduced
+_STROKE = 1 / 8  # of a page's shorter side, that every stroke is thinner than
+
+
+@dataclass(frozen=True, kw_only=True)
+class Character:
+    """One character on a page. line and word count from 1; words anew in every line.
+
+    box: left, top, width and height in the picture's pixels. unknown: unlike all that the model
+    knows; label is then the nearest class.
+    """
+
+    line: int
+    word: int
+    box: tuple[int, int, int, int]
+    label: str
+    probability: float
+    unknown: bool
+
+    def as_json(self) -> dict[str, object]:
+        x, y, width, height = self.box
+        return {
+            "line": self.line,
+            "word": self.word,
+            "x": x,
+            "y": y,
+            "width": width,
+            "height": height,
+            "label": self.label,
+            "probability": self.probability,
+            "unknown": self.unknown,
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transcript:
+    """What stands on a page, in reading order. Without characters nothing is written on it."""
+
+    name: str
+    characters: tuple[Character, ...]
+
+    @property
+    def num_unknown(self) -> int:
+        return sum(one.unknown for one in self.characters)
+
+    @property
+    def text(self) -> str:
+        """Lines, and words with a space between them; `?` for what is unknown.
+
+        Where labels are words themselves, a space is between them and two between words.
+        """
+        lines: dict[int, dict[int, list[str]]] = {}
+        for one in self.characters:
+            word = lines.setdefault(one.line, {}).setdefault(one.word, [])
+            word.append(UNKNOWN if one.unknown else one.label)
+        long = any(len(one.label) > 1 for one in self.characters)
+        inside, between = (" ", "  ") if long else ("", " ")
+        return "\n".join(
+            between.join(inside.join(word) for word in words.values()) for words in lines.values()
+        )
+
+    def as_json(self) -> dict[str, object]:
+        """The same, as `transcribe --json` prints it."""
+        characters = [one.as_json() for one in self.characters]
+        return {"name": self.name, "text": self.text, "characters": characters}
+
+
+Transcribed = Transcript | tuple[str, ImageError]
+
+
+def transcripts(
+    model: Model, pages: Pictures, *, accept_all: bool = False
+) -> Iterator[Transcribed]:
+    """A Transcript of each page, in order; one that cannot be decoded gives its error.
+
+    accept_all: nothing is unknown. Pages are looked at on all cores, a few ahead.
+    Raises UsageError for a model of photos.
+    """
+    if model.preparation.channels != 1:
+        raise UsageError(
+            "transcribe needs a model of characters, and this one is of photos; "
+            "eyespot predict says what a photo shows"
+        )
+
+    def look(source: ImageInput) -> tuple[Page, int] | ImageError:
+        try:
+            return _looked_at(source)
+        except ImageError as error:
+            return error
+
+    def transcribed() -> Iterator[Transcribed]:
+        for name, looked in zip(pages.names, in_order(look, pages.images), strict=True):
+            if isinstance(looked, ImageError):
+                yield name, looked
+            else:
+                page, scale = looked
+                reads = read_blobs(model, page)
+                found = _ordered(reads, page.height, model.classes, scale, accept_all)
+                yield Transcript(name=name, characters=tuple(found))
+
+    return transcribed()
+
+
+def _looked_at(source: ImageInput) -> tuple[Page, int]:
+    """The page, and how many of the picture's pixels one of its is."""
+    pixels = open_image(source).pixels
+    scale = -(-max(pixels.shape[:2]) // _LONGEST)
+    window = max(15, round(_STROKE * min(pixels.shape[:2]) / scale))
+    paper = read_paper(pixels, longest=_LONGEST, window=window)
+    return read_page(paper.ink, paper.threshold), paper.reduction
+
+
+def _ordered(
+    reads: list[Read], height: float, classes: tuple[str, ...], scale: int, accept_all: bool
+) -> Iterator[Character]:
+    boxes = np.array([read.blob.box for read in reads], np.int64).reshape(-1, 4)
+    lines = lines_of(boxes, height)
+    for row, words in enumerate(words_of(boxes, lines, height), start=1):
+        for column, word in enumerate(words, start=1):
+            for place in word:
+                left, top, right, bottom = (boxes[place] * scale).tolist()
+                probs, refusal = reads[place].probs, reads[place].refusal
+                best = int(probs.argmax())
+                yield Character(
+                    line=row,
+                    word=column,
+                    box=(left, top, right - left, bottom - top),
+                    label=classes[best],
+                    probability=float(probs[best]),
+                    unknown=refusal is not None and refusal > 1 and not accept_all,
+                )
+
+
+def write_characters(path: Path, found: list[Transcribed]) -> None:
+    """A row for each character: page, line, word, x, y, width, height, label, probability, ...
+
+    ... unknown and error. A page that cannot be read has one row, with its error.
+    """
+    header = "page line word x y width height label probability unknown error".split()
+    rows: list[list[object]] = []
+    for one in found:
+        if not isinstance(one, Transcript):
+            name, error = one
+            rows.append([name, *[""] * (len(header) - 2), str(error)])
+            continue
+        for character in one.characters:
+            cells = character.as_json()
+            cells["probability"] = f"{character.probability:.6f}"
+            cells["unknown"] = "yes" if character.unknown else "no"
+            rows.append([one.name, *cells.values(), ""])
+    write_table(path, header, rows)
