@@ -84,9 +84,8 @@ class Running:
     """A server that runs. said: the lines of its log."""
 
     port: int
-    said: list[str]
-    stop: Callable[[], None]
-    server: Server
+    said: list[str] = field(default_factory=list)
+    server: Server | None = None
     model: Any = None
     host: str = "127.0.0.1"
     headers: dict[str, str] = field(default_factory=dict)
@@ -184,7 +183,7 @@ def running(model: Path, *, limits: Limits | None = None, **options: Any) -> Ite
         if failures:
             raise failures[0]
         port = int(re.search(r":(\d+)/", said[0])[1])  # type: ignore[index]
-        yield Running(port, said, stop, servers[0])
+        yield Running(port, said, servers[0])
     finally:
         stop()
     assert not failures

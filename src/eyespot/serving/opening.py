@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from eyespot.errors import MissingExtra, ResourceError, UsageError
+from eyespot.errors import MissingExtra, ResourceError, UsageError, count
 from eyespot.serving.limits import Limits
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def serve(
 
     port: 0 for a free one. token: what clients have to send; other machines are only let in with
     one. names: by which clients reach the server, besides its address. collect: a folder in which
-    named pictures are kept. say: is told what happens. started: gets the server, to stop it from
-    another thread by its `should_exit`.
+    named pictures are kept. say: is told what happens. started: gets the server when it answers, to
+    stop it from another thread by its `should_exit`.
     Raises UsageError, ResourceError (port in use, folder), ModelError, MissingExtra.
     """
     if any(importlib.util.find_spec(name) is None for name in ("starlette", "uvicorn")):
@@ -60,7 +60,11 @@ def serve(
     with _listening(host, port) as server_socket:
         shelf = Shelf(model, say=say, count=lambda outcome: metrics.swaps.update([outcome]))
         address = _address(host, server_socket, token)
-        say(f"{shelf.current.path} answers at {address} until Ctrl-C")
+
+        def ready(server: "Server") -> None:
+            say(f"{shelf.current.path} answers at {address} until Ctrl-C")
+            started(server)
+
         asyncio.run(
             run(
                 server_socket,
@@ -70,11 +74,11 @@ def serve(
                 metrics=metrics,
                 collection=collection,
                 say=say,
-                started=started,
+                started=ready,
             )
         )
     num = metrics.answers["answered"] + metrics.answers["unknown"]
-    say(f"stopped after {num:,} answers")
+    say(f"stopped after {count(num, 'answer')}")
 
 
 def _check_token(host: str, token: str | None) -> None:

@@ -50,6 +50,11 @@ class Server(uvicorn.Server):
     """uvicorn's server, which Ctrl-C and SIGTERM end and SIGHUP gives its model anew."""
 
     swap: Callable[[], object] = staticmethod(lambda: None)
+    ready: Callable[[], object] = staticmethod(lambda: None)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -87,7 +92,7 @@ async def run(
     say: Say,
     started: Callable[[Server], None] = lambda server: None,
 ) -> None:
-    """Answers until the server is told to stop. started: gets the server, before all answers."""
+    """Answers until the server is told to stop. started: gets the server when it answers."""
     load = Load(limits)
     batcher = Batcher(load, count=metrics.batch)
     answering = Answering(load, shelf, batcher, metrics)
@@ -128,9 +133,9 @@ async def run(
         task.add_done_callback(swaps.discard)
 
     server.swap = swap
+    server.ready = lambda: started(server)
     with _logging_to(say):
         try:
-            started(server)
             await server.serve(sockets=[server_socket])
         finally:
             for job in jobs:
