@@ -272,7 +272,7 @@ def test_an_ensemble_of_the_first_format_is_read(path: Path) -> None:
         ),
         (
             put(*HERE, "refusal", "depths", value=[[2**16, 256]] * 65),
-            "M: its net has [8, 16, 32, 8] features where its refusal wants [65536, 65536, ",
+            "M does not fit its own net: 'refusal.",
         ),
         (
             put(*HERE, "refusal", "num_neighbours", value=2**16),

@@ -4,7 +4,10 @@ import io
 import json
 import os
 import pickle
+import resource
 import struct
+import subprocess
+import sys
 import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
@@ -473,7 +476,7 @@ def test_a_card_that_does_not_do_is_refused_with_its_field(
         ),
         (
             put("net", "widths", value=[4] * 8),
-            "M: images of 8x8 are too small for its own net; train again",
+            "M does not fit its own net: '1.head.weight' is F32 (3, 8) where F32 (3, 4) is due",
         ),
     ],
 )
@@ -489,6 +492,48 @@ def test_a_card_of_another_net_is_refused_before_memory_is_taken(
     assert tracemalloc.get_traced_memory()[1] < 32 * 2**20
     tracemalloc.stop()
     assert str(error.value).replace(str(path), "M").startswith(sentence)
+
+
+def test_a_picture_that_does_not_pass_through_the_net_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "model.safetensors"
+    tiny(size=16).save(path)
+
+    with_card(path, put("preparation", "size", value=4))
+
+    with pytest.raises(ModelError, match="images of 4x4 are too small for its own net"):
+        load(path)
+
+
+def test_a_refusal_of_other_features_than_the_net_has_is_refused(tmp_path: Path) -> None:
+    model = tiny()
+    other = refusing(tiny(channels=1, size=16))  # whose features are more
+    card = model.card.model_copy(update={"refusal": other.card.refusal})
+    TorchModel(card, model.net, other.refusals).save(tmp_path / "model.safetensors")
+
+    with pytest.raises(ModelError, match="features where its refusal wants"):
+        load(tmp_path)
+
+
+def test_a_net_for_huge_pictures_takes_no_memory_for_one_of_them(path: Path) -> None:
+    with_card(path, put("preparation", "size", value=4096))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    assert load(path).preparation.size == 4096
+
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2**17  # KiB, 128 MiB
+
+
+def test_loading_does_not_import_the_compiler(path: Path) -> None:
+    code = (
+        "import sys; from eyespot.models.loading import load\n"
+        f"model = load({str(path)!r}); model.predict([{str(path.parent / 'a.png')!r}])\n"
+        "print([n for n in ('torch._dynamo', 'torch._inductor', 'sympy') if n in sys.modules])"
+    )
+    Image.new("RGB", (9, 9)).save(path.parent / "a.png")
+
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+
+    assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
 @pytest.mark.parametrize(
@@ -684,15 +729,15 @@ def test_a_card_whose_refusal_does_not_do_is_refused_with_its_field(
     [
         (
             put(*DEPTHS, value=[[2**16, 256]] * 65),
-            "M: its net has [8, 16, 32, 8] features where its refusal wants [65536, 65536, ",
+            "M does not fit its own net: 'refusal.",
         ),
         (
             put(*DEPTHS, 1, value=[15, 3]),
-            "M: its net has [8, 16, 32, 8] features where its refusal wants [8, 15, 32, 8]; train",
+            "M does not fit its own net: 'refusal.0.depths.1.",
         ),
         (
             put(*DEPTHS, value=[[8, 3]]),
-            "M: its net has [8, 16, 32, 8] features where its refusal wants [8]; train again",
+            "M does not fit its own net: 'refusal.0.depths.1.",
         ),
         (
             put(*DEPTHS, 0, value=[8, 9]),  # more directions than features

@@ -1,5 +1,6 @@
 """A model that runs on torch. N images, S side, C channels, K classes."""
 
+import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -28,6 +29,8 @@ from eyespot.nets.refusal import Refusal, answered
 from eyespot.nets.spec import EnsembleSpec
 from eyespot.nets.standing import complete, kept_tensors
 from eyespot.values import Array, ImageInput, Prediction, Preparation
+
+_MOST_PASSED = 256  # pixels a side: one picture takes 0.5 GB at most within a net
 
 _TYPES = {torch.float32: "F32", torch.int64: "I64", torch.uint8: "U8"}
 
@@ -144,7 +147,7 @@ class TorchModel:
 def load_torch_model(path: Path) -> TorchModel:
     """The model in a file. Raises ModelError unless every tensor is there, once, in its form."""
     card = read_card(path)
-    found, expected = read_forms(path), _expected_forms(path, card)
+    found, expected = read_forms(path), _expected_forms(card)
     for name in sorted({*found, *expected}):
         if found.get(name) != expected.get(name):
             raise ModelError(
@@ -159,7 +162,9 @@ def load_torch_model(path: Path) -> TorchModel:
     complete(net)
     if not all(refusal.sound() for refusal in refusals):
         raise ModelError(f"{path}: what it refuses by is no range of numbers; train again")
-    return TorchModel(card, net, refusals, weights.get(SCORES))
+    model = TorchModel(card, net, refusals, weights.get(SCORES))
+    _check_passage(path, model)
+    return model
 
 
 def _refusals(card: ModelCard) -> "list[Refusal]":
@@ -177,39 +182,41 @@ def _tensors(net: nn.Module, refusals: Iterable[Refusal]) -> dict[str, Tensor]:
     return tensors
 
 
-def _expected_forms(path: Path, card: ModelCard) -> dict[str, Form]:
-    """What the card's net is made of, and that a picture of its size passes through it.
+def _expected_forms(card: ModelCard) -> dict[str, Form]:
+    """What the card's net is made of.
 
-    On the meta device: a header may claim a net that no memory would hold.
+    On the meta device: a header may claim a net that no memory would hold. Nothing is worked out
+    there, for which torch would import its compiler, a second and a half of work.
     """
-    size, channels = card.preparation.size, card.preparation.channels
     with torch.device("meta"), torch.inference_mode():
-        net = build_net(card.net, card.preparation, len(card.classes)).eval()
-        try:
-            net(torch.empty(1, channels, size, size))
-        except RuntimeError as error:
-            raise ModelError(
-                f"{path}: images of {size}x{size} are too small for its own net; train again"
-            ) from error
-        _check_features(path, card, net)
+        net = build_net(card.net, card.preparation, len(card.classes))
         tensors = _tensors(net, _refusals(card))
     forms: dict[str, Form] = {n: (tuple(t.shape), _TYPES[t.dtype]) for n, t in tensors.items()}
     return forms | ({SCORES: ((card.num_scores,), "F32")} if card.num_scores else {})
 
 
-def _check_features(path: Path, card: ModelCard, net: nn.Module) -> None:
-    """Raises ModelError unless every net has as many features as its refusal wants."""
+@torch.inference_mode()
+def _check_passage(path: Path, model: TorchModel) -> None:
+    """Raises ModelError unless a picture of the card's size passes through the net, and every
+    refusal gets as many features as it wants."""
+    card, net = model.card, model.net
+    size, channels = card.preparation.size, card.preparation.channels
+    device = "cpu" if size <= _MOST_PASSED else "meta"  # a large one may be more than memory holds
+    picture = torch.zeros(1, channels, size, size, device=device)
     if isinstance(card.net, EnsembleSpec) and isinstance(net, Ensemble):
         pairs = list(zip(net.members, (one.refusal for one in card.net.members), strict=True))
     else:
         pairs = [(net, card.refusal)]
-    size, channels = card.preparation.size, card.preparation.channels
     for one, spec in pairs:
-        if spec is None:
-            continue
-        _, found = features(one, torch.empty(1, channels, size, size))
-        own, wanted = [one.shape[1] for one in found], [depth[0] for depth in spec.depths]
-        if own != wanted:
+        one = one if device == "cpu" else copy.deepcopy(one).to("meta")
+        try:
+            found = features(one, picture)[1] if spec else [one(picture)]
+        except RuntimeError as error:
+            raise ModelError(
+                f"{path}: images of {size}x{size} are too small for its own net; train again"
+            ) from error
+        own = [one.shape[1] for one in found]
+        if spec and own != (wanted := [depth[0] for depth in spec.depths]):
             raise ModelError(
                 f"{path}: its net has {own} features where its refusal wants {wanted}; train again"
             )
