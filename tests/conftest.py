@@ -6,10 +6,16 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from eyespot.exports.web.browser import find_browser
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 TINY = {"kind": "ink", "epochs": 2, "width": 8, "batch": 16, "rate": 0.01}
 
@@ -160,3 +166,44 @@ def two_nodes() -> Iterator[Nodes]:
             yield Nodes(cluster.address, daemon)
         finally:
             cluster.shutdown()
+
+
+def _write_greys(path: Path, levels: list[int], *, width: int = 320, height: int = 240) -> None:
+    """A film without compression, 10 frames a second, each of one grey."""
+    colour = bytes([128]) * (width * height // 2)
+    frames = [
+        b"FRAME\n" + bytes([round(16 + level * 219 / 255)]) * (width * height) + colour
+        for level in levels
+    ]
+    path.write_bytes(
+        f"YUV4MPEG2 W{width} H{height} F10:1 Ip A1:1 C420jpeg\n".encode() + b"".join(frames)
+    )
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Browser"]:
+    """A browser for all tests of the session, whose camera shows a film: 2 s grey 70, 2 s grey 110.
+
+    One for all, since playwright's loop cannot be started twice in one thread.
+    """
+    driving = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    found = find_browser()
+    if found is None:
+        pytest.skip("there is no chromium on this machine")
+    film = tmp_path_factory.mktemp("film") / "levels.y4m"
+    _write_greys(film, [70] * 20 + [110] * 20)
+    with driving.sync_playwright() as driver:
+        browser = driver.chromium.launch(
+            executable_path=found,
+            args=[
+                "--no-sandbox",
+                "--disable-gpu",
+                "--disable-background-networking",
+                "--disable-component-update",
+                "--disable-sync",
+                "--use-fake-device-for-media-stream",
+                f"--use-file-for-fake-video-capture={film}",
+            ],
+        )
+        yield browser
+        browser.close()

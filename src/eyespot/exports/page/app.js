@@ -103,11 +103,12 @@ async function start(backend) {
 
   function preview(record) {
     const image = get("preview");
-    if (image.src) URL.revokeObjectURL(image.src);
-    image.src = URL.createObjectURL(record.blob);
+    const address = URL.createObjectURL(record.blob);
+    image.onload = () => URL.revokeObjectURL(address);
+    image.onerror = () => (image.hidden = true);
+    image.src = address;
     image.hidden = false;
     image.alt = shown(record.name);
-    image.onerror = () => (image.hidden = true);
     get("caption").textContent = shown(record.name);
   }
 
@@ -136,7 +137,6 @@ async function start(backend) {
     rest = setTimeout(finish, 500, drawing);
   });
   async function finish(record) {
-    if (record.thumbnail) URL.revokeObjectURL(record.thumbnail);
     record.thumbnail = await thumbnail(record.blob);
     await ask(record, { show: true, heat: true });
   }
@@ -146,13 +146,14 @@ async function start(backend) {
     onTrouble: tell,
     onFrame: async (video) => {
       const record = { name: "camera", blob: await frame(video), live: true };
-      current = lastFrame = record;
+      current = record;
       await ask(record, { show: true });
+      if (record.said) lastFrame = record;
     },
   });
   let numKept = 0;
   get("keep").addEventListener("click", async () => {
-    if (!lastFrame?.said) return;
+    if (!lastFrame) return;
     const record = { ...lastFrame, name: `camera ${++numKept}`, live: false };
     camera.stop();
     await list(record);

@@ -26,7 +26,7 @@ export function startCamera({ onFrame, onTrouble }) {
     const wanted = devices.length > 1
       ? { deviceId: { exact: devices[number % devices.length].deviceId } }
       : { facingMode: { ideal: "environment" } };
-    let opened;
+    let opened = null;
     try {
       opened = await navigator.mediaDevices.getUserMedia({ video: wanted, audio: false });
       stream = opened;
