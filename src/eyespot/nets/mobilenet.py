@@ -26,10 +26,9 @@ class Convolution(nn.Module):
         tensorflow_padding: bool,
     ) -> None:  # fmt: skip
         super().__init__()
-        self.weight = nn.Parameter(torch.empty(channels_out, channels_in // groups, kernel, kernel))
+        self.weight = nn.Parameter(torch.zeros(channels_out, channels_in // groups, kernel, kernel))
         self.scale = nn.Parameter(torch.ones(channels_out))
         self.shift = nn.Parameter(torch.zeros(channels_out))
-        nn.init.kaiming_normal_(self.weight)
         self.stride, self.groups, self.uneven = stride, groups, tensorflow_padding and stride == 2
         self.padding = 0 if self.uneven else kernel // 2
 
@@ -38,6 +37,10 @@ class Convolution(nn.Module):
             height, width = x_BCHW.shape[2:]
             top, left = height % 2, width % 2
             x_BCHW = F.pad(x_BCHW, (left, 1, top, 1))
+        if x_BCHW.is_meta:  # shapes alone count; a product there imports a compiler, for 3 s
+            return F.conv2d(
+                x_BCHW, self.weight, None, self.stride, self.padding, groups=self.groups
+            )
         weight = self.weight * self.scale.reshape(-1, 1, 1, 1)
         x_BCHW = F.conv2d(x_BCHW, weight, self.shift, self.stride, self.padding, groups=self.groups)
         return F.relu6(x_BCHW, inplace=True)
@@ -74,6 +77,8 @@ class MobileNetV1(nn.Module):
             x_BCHW = layer(x_BCHW)
             if number in [2 * blocks for blocks in SHOWN]:
                 found.append(x_BCHW)
+        if x_BCHW.is_meta:
+            return [*found, x_BCHW.new_empty(x_BCHW.shape[:2])]
         return [*found, x_BCHW.float().mean(dim=(2, 3))]
 
     def stages(self) -> list[list[nn.Module]]:

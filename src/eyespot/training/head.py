@@ -3,18 +3,16 @@
 N images, D features, K classes.
 """
 
-import contextlib
-import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from eyespot.training.regression import fit_regression
 from eyespot.values import Array
 
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # C of scikit-learn: the larger, the less is held back
+STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of the regression: the larger, the less is held back
 USUAL = 1e-2  # where there are too few images to choose by
-_MOST_STEPS = 500
 _UNSEEN = -20.0  # the bias of a class without an image
 
 
@@ -66,29 +64,35 @@ def fit_linear(
 
     features: (N, D), two classes or more among them. balanced: all classes count the same.
     """
-    from sklearn.linear_model import LogisticRegression
+    return next(_path(features, labels, num_classes, strengths=[strength], balanced=balanced))
 
+
+def _path(
+    features: Array,
+    labels: Array,
+    num_classes: int,
+    *,
+    strengths: Sequence[float],
+    balanced: bool,
+) -> Iterator[Linear]:
+    """A regression for each strength, each begun where the last one ended."""
     location = features.mean(axis=0, dtype=np.float64)
     deviation = features.std(axis=0, dtype=np.float64)
     # A feature that hardly moves in a few images may move in others.
     scale = 1 / (deviation + 0.1 * deviation.mean() + 1e-9)
     scaled = ((features - location) * scale).astype(np.float32)
-    fitted = LogisticRegression(
-        C=strength, max_iter=_MOST_STEPS, class_weight="balanced" if balanced else None
-    )
-    with _unfinished_is_fine():
-        fitted.fit(scaled, labels)
-    coef, intercept = fitted.coef_.astype(np.float64), fitted.intercept_.astype(np.float64)
-    if len(fitted.classes_) == 2:  # one score for both, which a softmax has from half of each
-        coef, intercept = (
-            np.concatenate([-coef, coef]) / 2,
-            np.concatenate([-intercept, intercept]) / 2,
-        )
-    weight = np.zeros((num_classes, features.shape[1]))
-    bias = np.full(num_classes, _UNSEEN)
-    weight[fitted.classes_] = coef * scale
-    bias[fitted.classes_] = intercept - (coef * scale) @ location
-    return Linear(weight=weight.astype(np.float32), bias=bias.astype(np.float32))
+    known, own = np.unique(labels, return_inverse=True)
+    counts = np.bincount(own)
+    weights = (len(own) / (len(known) * counts) if balanced else np.ones(len(known)))[own]
+    found: Array | None = None
+    for strength in strengths:
+        found = fit_regression(scaled, own, weights, strength=strength, start=found)
+        fitted = found.astype(np.float64)
+        weight = np.zeros((num_classes, features.shape[1]))
+        bias = np.full(num_classes, _UNSEEN)
+        weight[known] = fitted[:, :-1] * scale
+        bias[known] = fitted[:, -1] - weight[known] @ location
+        yield Linear(weight=weight.astype(np.float32), bias=bias.astype(np.float32))
 
 
 def choose_strength(
@@ -109,14 +113,31 @@ def choose_strength(
     folds = deal(labels, keys, num_folds, seed)
     if len(set(folds.tolist())) < 2:
         return HeadScore(strength=USUAL)
-    scores = [
-        _judged(features, labels, num_classes, folds, strength=strength, balanced=balanced)
-        for strength in STRENGTHS
-    ]
-    return min(
-        (score for score in scores if score.log_loss is not None),
-        key=lambda score: score.log_loss or 0.0,
-        default=HeadScore(strength=USUAL),
+    tried: dict[float, list[tuple[int, float, float]]] = {one: [] for one in STRENGTHS}
+    for fold in np.unique(folds):
+        held, kept = folds == fold, folds != fold
+        if len(np.unique(labels[kept])) < 2:
+            continue
+        heads = _path(
+            features[kept], labels[kept], num_classes, strengths=STRENGTHS, balanced=balanced
+        )
+        for strength, head in zip(STRENGTHS, heads, strict=True):
+            logits = head.logits(features[held]).astype(np.float64)
+            right = float((logits.argmax(axis=1) == labels[held]).mean())
+            tried[strength].append((int(held.sum()), right, cross_entropy(logits, labels[held])))
+    if len(tried[USUAL]) < 2:
+        return HeadScore(strength=USUAL)
+    return min((_score(*one) for one in tried.items()), key=lambda score: score.log_loss or 0.0)
+
+
+def _score(strength: float, told: Sequence[tuple[int, float, float]]) -> HeadScore:
+    """told: number, accuracy and log loss of each fold."""
+    nums, accuracies, losses = zip(*told, strict=True)
+    return HeadScore(
+        strength=strength,
+        nums=nums,
+        accuracies=accuracies,
+        log_loss=float(np.average(losses, weights=nums)),
     )
 
 
@@ -143,49 +164,8 @@ def deal(labels: Array, keys: Sequence[object], num_folds: int, seed: int) -> Ar
     return folds
 
 
-def _judged(
-    features: Array,
-    labels: Array,
-    num_classes: int,
-    folds: Array,
-    *,
-    strength: float,
-    balanced: bool,
-) -> HeadScore:
-    nums, accuracies, losses = [], [], []
-    for fold in np.unique(folds):
-        held, kept = folds == fold, folds != fold
-        if len(np.unique(labels[kept])) < 2:
-            continue
-        head = fit_linear(
-            features[kept], labels[kept], num_classes, strength=strength, balanced=balanced
-        )
-        logits = head.logits(features[held]).astype(np.float64)
-        nums.append(int(held.sum()))
-        accuracies.append(float((logits.argmax(axis=1) == labels[held]).mean()))
-        losses.append(cross_entropy(logits, labels[held]))
-    if len(nums) < 2:
-        return HeadScore(strength=strength)
-    return HeadScore(
-        strength=strength,
-        nums=tuple(nums),
-        accuracies=tuple(accuracies),
-        log_loss=float(np.average(losses, weights=nums)),
-    )
-
-
 def cross_entropy(logits: Array, labels: Array) -> float:
     """The mean over the images, in nats. logits: float64 (N, K)."""
     logits = logits - logits.max(axis=1, keepdims=True)
     log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     return -float(log_probs[np.arange(len(labels)), labels].mean())
-
-
-@contextlib.contextmanager
-def _unfinished_is_fine() -> Iterator[None]:
-    """A regression that has taken all of its steps is good enough, and no news to a user."""
-    from sklearn.exceptions import ConvergenceWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)
-        yield
