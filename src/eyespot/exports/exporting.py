@@ -34,6 +34,10 @@ class Exported:
         told: dict[str, object] = {"path": str(self.path), "to": self.to, "bytes": self.num_bytes}
         return told | self.parity.as_json()
 
+    def sentences(self) -> list[str]:
+        """What a person wants to know, a line each."""
+        return self.parity.sentences()
+
 
 def export(
     model: "str | Path | TorchModel",
@@ -53,7 +57,7 @@ def export(
     Raises ModelError for an export that disagrees, which is not kept, or an original that is one
     already; MissingExtra where onnx or torch is not installed.
     """
-    original, run = _original(model)
+    original, run = original_of(model)
     path = _path(run, out, to)
     held = held_out(original.classes, original.preparation, run, data, say=say)
     with tempfile.TemporaryDirectory() as folder:
@@ -85,7 +89,7 @@ def write_proven(
     return parity
 
 
-def _original(model: "str | Path | TorchModel") -> "tuple[TorchModel, Run | None]":
+def original_of(model: "str | Path | TorchModel") -> "tuple[TorchModel, Run | None]":
     """The model that is meant, and the folder that knows what it was trained on."""
     for package in ("onnx", "onnxruntime"):
         if importlib.util.find_spec(package) is None:

@@ -94,10 +94,10 @@ def _of_run(classes: tuple[str, ...], shape: Preparation, run: Run) -> HeldOut:
     judging = [row for row in rows if row["part"] == part]
     others = [row for row in rows if row["part"] == "valid" and part != "valid"]
     others = others or [row for row in rows if row["part"] == "train"]
-    sources, images, labels = _known(dataset, shape, classes, _spread(judging, _most(shape)))
+    sources, images, labels = _known(dataset, shape, classes, spread(judging, _most(shape)))
     if not sources:
         raise DataError(f"no image of the run's {part} part is left in {words[0]}")
-    _, calibrating, _ = _known(dataset, shape, classes, _spread(others, NUM_CALIBRATING))
+    _, calibrating, _ = _known(dataset, shape, classes, spread(others, NUM_CALIBRATING))
     return HeldOut(
         sources=sources,
         images=np.stack(images),
@@ -140,7 +140,7 @@ def _of_data(
 ) -> HeldOut:
     """What the user names: labelled, or pictures alone. Every eleventh of them calibrates."""
     sources, labels, how = _labelled(classes, run, data, say) or _unlabelled(data)
-    chosen = _spread(range(len(sources)), _most(shape) + NUM_CALIBRATING)
+    chosen = spread(range(len(sources)), _most(shape) + NUM_CALIBRATING)
 
     def load(place: int) -> Array | None:
         try:
@@ -184,7 +184,7 @@ def _unlabelled(data: str | Path) -> tuple[Sequence[Any] | Array, None, str]:
     return found.images, None, f"pictures of {data}, without labels"
 
 
-def _spread(items: Sequence[T], most: int) -> list[T]:
+def spread(items: Sequence[T], most: int) -> list[T]:
     """At most so many, evenly from the first to the last."""
     places = np.linspace(0, len(items) - 1, min(len(items), most)).round().astype(int)
     return [items[place] for place in places]

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from eyespot.errors import ImageError, ModelError, ResourceError
+from eyespot.errors import ImageError, ModelError, ResourceError, count
 from eyespot.exports.web.browser import open_page
 from eyespot.models.predict import prepared
 from eyespot.values import Array, Model
@@ -46,6 +46,27 @@ class WebParity:
     def sound(self) -> bool:
         agreed = self.same_labels == self.same_refusals == self.num
         return agreed and self.difference < TOLERANCE
+
+    def sentences(self, how: str) -> list[str]:
+        """What a person wants to know, a line each. how: which pictures these are."""
+        return [
+            f"the page, in a browser, on {count(self.num, 'picture')}: {how}",
+            f"same label: {self.same_labels:,} of {self.num:,}",
+            f"largest difference of a probability: {self.difference:.1e}",
+            f"known or unknown alike: {self.same_refusals:,} of {self.num:,}",
+        ]
+
+
+def check_web_parity(parity: WebParity, how: str) -> None:
+    """Raises ModelError for a page that does not answer as its model."""
+    if parity.sound:
+        return
+    raise ModelError(
+        f"the page says something else than the model: {parity.num - parity.same_labels:,} other "
+        f"labels, {parity.num - parity.same_refusals:,} other verdicts and {parity.unread:,} "
+        f"unread of {count(parity.num, 'picture')} ({how}), probabilities up to "
+        f"{parity.difference:.1e} apart; it is not kept, please report the recipe"
+    )
 
 
 def web_parity(
