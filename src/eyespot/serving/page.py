@@ -17,13 +17,6 @@ _TYPES = {
     ".txt": "text/plain; charset=utf-8",
     ".wasm": "application/wasm",
 }
-_INDEX = "index.html"
-_PLAIN = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>eyespot</title>
-<p>This server answers: send a picture with
-<code>curl --data-binary @picture.png http://HOST/predict</code>.
-What else it understands is in <a href="/openapi.json">openapi.json</a>.
-"""
 
 
 class File(NamedTuple):
@@ -34,11 +27,8 @@ class File(NamedTuple):
 
 
 def page_files() -> dict[str, File]:
-    """Every file of the page by its path below /page/; `index.html` is always there."""
-    root = resources.files("eyespot") / "exports" / "page"
-    files = dict(_below(root, "")) if root.is_dir() else {}
-    files.setdefault(_INDEX, File(_PLAIN.encode(), _TYPES[".html"]))
-    return files
+    """Every file of the page by its path below /page/."""
+    return dict(_below(resources.files("eyespot") / "exports" / "page", ""))
 
 
 def _below(folder: Traversable, prefix: str) -> list[tuple[str, File]]:
