@@ -3,9 +3,7 @@
 import asyncio
 import base64
 import io
-import os
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -14,8 +12,9 @@ from PIL import Image
 
 from eyespot.errors import ImageError, UsageError
 from eyespot.models.conformal import scores_for
-from eyespot.models.predict import Asked, predictions_of, prepared
+from eyespot.models.predict import Asked, predictions_of
 from eyespot.serving.batching import Batcher, Examined
+from eyespot.serving.decoding import Decoders
 from eyespot.serving.limits import Load, Refused
 from eyespot.serving.metrics import Metrics
 from eyespot.serving.swapping import Loaded, Shelf
@@ -77,7 +76,7 @@ class Answering:
         self._shelf = shelf
         self._batcher = batcher
         self._metrics = metrics
-        self._decoders = ThreadPoolExecutor(num_decoders(), "decoder")
+        self._decoders = Decoders()
 
     async def one(self, data: bytes, wanted: Wanted) -> dict[str, object]:
         """The answer about a picture. Raises Refused: 422 for what is none, 503, 400."""
@@ -111,13 +110,11 @@ class Answering:
                 raise Refused(422, f"the body {error}") from error
 
     def close(self) -> None:
-        self._decoders.shutdown(wait=False, cancel_futures=True)
+        self._decoders.close()
 
     async def _decoded(self, data: bytes, loaded: Loaded) -> Array:
-        shape = loaded.model.preparation
-        loop = asyncio.get_running_loop()
         try:
-            return await loop.run_in_executor(self._decoders, prepared, data, shape)
+            return await self._decoders.prepared(data, loaded.model.preparation)
         except ImageError:
             self._metrics.answers["unreadable"] += 1
             raise
@@ -143,12 +140,6 @@ class Answering:
 def can_explain(model: Model) -> bool:
     """Whether it can be asked where it looked: only where its net is torch's."""
     return hasattr(model, "net")
-
-
-def num_decoders() -> int:
-    """A thread for each core, but four at most: each may need 300 MB for the largest picture."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(2, min(4, cores or 1))
 
 
 def _scores(model: Model, asked: Asked) -> Array | None:

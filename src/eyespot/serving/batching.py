@@ -18,7 +18,7 @@ from eyespot.models.predict import batch_size
 from eyespot.serving.limits import Load
 from eyespot.values import Array, Model
 
-_LARGEST = 64  # so that nobody waits for a picture that came much later
+_LARGEST = 16  # more are no faster: what a net works on should fit into the caches
 
 T = TypeVar("T")
 
