@@ -1,0 +1,141 @@
+"""How a set shows its characters, and whether a prepared picture shows one in that way.
+
+All is measured on prepared pictures, in whole numbers, and compared in the same way:
+
+    grey     the mean of the channels, rounded down
+    ink      how far a level is from the ground, in the direction of the set's ink, and not below 0
+    box      of the ink above a third of the full level
+    centre   twice that of the box less the side of the picture, or that of the ink's mass
+    stroke   2 * sum(ink^2) / (full * sum(|ink - its neighbour|)), neighbours to the right and below
+    peak     the largest ink
+    clear    how far the border's median is from the ground, either way
+"""
+
+import numpy as np
+
+from eyespot.values import Array, InkStyle, Range
+
+UNIT = 64  # parts of a pixel
+_NARROW = 2  # pixels, that the middle half of centres of a steady set may differ by
+
+
+def ink_levels(grey: Array, *, ground: int, bright: bool) -> Array:
+    """int64 of grey levels."""
+    wide = grey.astype(np.int64)
+    levels: Array = np.maximum(wide - ground if bright else ground - wide, 0)
+    return levels
+
+
+def grey_of(images: Array) -> Array:
+    """(..., H, W) of uint8 (..., H, W, C)."""
+    if images.shape[-1] == 1:
+        return images[..., 0]
+    mean: Array = (images.astype(np.uint16).sum(axis=-1) // images.shape[-1]).astype(np.uint8)
+    return mean
+
+
+def border_of(grey: Array) -> Array:
+    """(N, 4 * (S - 1)) of (N, S, S): the outermost pixels."""
+    return np.concatenate(
+        [grey[:, 0], grey[:, -1], grey[:, 1:-1, 0], grey[:, 1:-1, -1]], axis=1
+    )
+
+
+def measured(grey: Array, style: tuple[int, int, bool]) -> dict[str, Array]:
+    """What each picture, uint8 (N, S, S), shows: int64 (N,) each, lengths in UNITs.
+
+    style: ground, full and bright. A picture without ink has a side of 0.
+    """
+    ground, full, bright = style
+    num, side = len(grey), grey.shape[1]
+    ink = ink_levels(grey, ground=ground, bright=bright)
+    inside = 3 * ink > full
+    rows, columns = inside.any(axis=2), inside.any(axis=1)
+    top, left = rows.argmax(axis=1), columns.argmax(axis=1)
+    bottom, right = (side - one[:, ::-1].argmax(axis=1) for one in (rows, columns))
+    written = rows.any(axis=1)
+    mass = np.maximum(ink.sum(axis=(1, 2)), 1)
+    places = 2 * np.arange(side) + 1 - side
+    steps = np.abs(np.diff(ink, axis=1)).sum(axis=(1, 2)) + np.abs(np.diff(ink, axis=2)).sum(
+        axis=(1, 2)
+    )
+    border = border_of(grey)
+    middle = border.shape[1] // 2
+    usual = np.partition(border, middle, axis=1)[:, middle].astype(np.int64)
+    return {
+        "side": np.where(written, UNIT * np.maximum(bottom - top, right - left), 0),
+        "stroke": 2 * UNIT * (ink * ink).sum(axis=(1, 2)) // np.maximum(full * steps, 1),
+        "peak": ink.reshape(num, -1).max(axis=1),
+        "clear": np.abs(usual - ground),
+        "box down": UNIT // 2 * (top + bottom - side),
+        "box right": UNIT // 2 * (left + right - side),
+        "mass down": UNIT // 2 * (ink.sum(axis=2) @ places) // mass,
+        "mass right": UNIT // 2 * (ink.sum(axis=1) @ places) // mass,
+    }
+
+
+def find_style(images: Array) -> InkStyle | None:
+    """The style of prepared training images, uint8 (N, S, S, C); None if they show no ink."""
+    grey = grey_of(images)
+    levels = np.bincount(border_of(grey).ravel(), minlength=256)
+    ground = int(np.searchsorted(np.cumsum(levels), levels.sum() // 2, side="right"))
+    bright = float(grey.mean(dtype=np.float64)) > ground
+    peaks = ink_levels(grey.reshape(len(grey), -1), ground=ground, bright=bright).max(axis=1)
+    full = int(np.quantile(peaks, 0.95))
+    if full < 16:
+        return None
+    found = measured(grey, (ground, full, bright))
+    written = found["side"] > 0
+    if 2 * written.sum() < len(written):
+        return None
+    found = {name: values[written] for name, values in found.items()}
+    spreads = {by: _spread(found[f"{by} down"]) + _spread(found[f"{by} right"]) for by in ("box", "mass")}
+    by = "mass" if spreads["mass"] < spreads["box"] else "box"
+    side = _range(found["side"])
+    steady = spreads[by] <= 2 * _NARROW * UNIT and 2 * side.low >= side.high
+    return InkStyle(
+        ground=ground,
+        full=full,
+        bright=bright,
+        by_mass=by == "mass",
+        side=side,
+        stroke=_range(found["stroke"]),
+        down=_range(found[f"{by} down"]),
+        right=_range(found[f"{by} right"]),
+        peak=_range(found["peak"]),
+        clear=_range(found["clear"]),
+        steady=steady,
+    )
+
+
+def _spread(values: Array) -> int:
+    low, high = np.quantile(values, (0.1, 0.9))
+    return int(high - low)
+
+
+def _range(values: Array) -> Range:
+    """Outermost: what one in a thousand exceeds, and half as far again from the middle."""
+    least, low, middle, high, most = np.quantile(values, (0.001, 0.1, 0.5, 0.9, 0.999))
+    return Range(
+        least=int(least - (middle - least) / 2),
+        low=int(low),
+        middle=int(middle),
+        high=int(high),
+        most=int(most + (most - middle) / 2),
+    )
+
+
+def resembles(picture: Array, style: InkStyle) -> bool:
+    """Whether a prepared picture, uint8 (S, S, C), looks like those of the set."""
+    grey = grey_of(picture)[np.newaxis]
+    found = measured(grey, (style.ground, style.full, style.bright))
+    by = "mass" if style.by_mass else "box"
+    pairs = (
+        ("side", style.side),
+        ("stroke", style.stroke),
+        ("peak", style.peak),
+        ("clear", style.clear),
+        (f"{by} down", style.down),
+        (f"{by} right", style.right),
+    )
+    return all(usual.least <= found[name][0] <= usual.most for name, usual in pairs)
