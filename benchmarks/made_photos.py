@@ -19,7 +19,10 @@ def shape_of(character: Array, height: int, rng: Random, *, width: float | None 
 
     character: uint8 (h, w), bright ink on black. width: the strokes', as a share of the height.
     """
-    rows, columns = np.flatnonzero(character.max(axis=1) > 60), np.flatnonzero(character.max(axis=0) > 60)
+    rows, columns = (
+        np.flatnonzero(character.max(axis=1) > 60),
+        np.flatnonzero(character.max(axis=0) > 60),
+    )
     box = character[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     scale = 240 / max(box.shape)
     size = [max(2, round(side * scale)) for side in box.shape[::-1]]
@@ -30,8 +33,9 @@ def shape_of(character: Array, height: int, rng: Random, *, width: float | None 
     own = stroke_of(np.asarray(mask)) / 240
     wanted = own * rng.uniform(0.7, 1.3) if width is None else width
     change = round((wanted - own) * 240 / 2)
-    if change < 0:
-        mask = Image.fromarray(255 * peeled(np.asarray(mask) > 127, -change).astype(np.uint8))
+    if change < -2:  # from the middle of the strokes, so that they get one width
+        mask = Image.fromarray(255 * peeled(np.asarray(mask) > 127, 60).astype(np.uint8))
+        change = max(0, round((wanted * 240 - 1) / 2))
     for _ in range(change):
         mask = mask.filter(ImageFilter.MaxFilter(3))
     turned = mask.rotate(rng.uniform(-12, 12), Image.Resampling.BICUBIC, expand=True)
@@ -45,20 +49,25 @@ def shape_of(character: Array, height: int, rng: Random, *, width: float | None 
 
 def peeled(mask: Array, layers: int) -> Array:
     """Strokes without their outermost layers of pixels, but whole (Zhang and Suen 1984)."""
-    inside = np.pad(mask, 1).astype(np.uint8)
+    before = inside = np.pad(mask, 1).astype(np.uint8)
     for step in range(2 * layers):
+        before = inside.copy() if step % 2 == 0 else before
         around = [
             np.roll(inside, shift, (0, 1))
             for shift in ((1, 0), (1, -1), (0, -1), (-1, -1), (-1, 0), (-1, 1), (0, 1), (1, 1))
         ]
         num = sum(around)
-        turns = sum((a == 0) & (b == 1) for a, b in zip(around, around[1:] + around[:1], strict=True))
+        turns = sum(
+            (a == 0) & (b == 1) for a, b in zip(around, around[1:] + around[:1], strict=True)
+        )
         up, right, down, left = around[0], around[2], around[4], around[6]
         if step % 2:
             open_ = (up * right * left == 0) & (up * down * left == 0)
         else:
             open_ = (up * right * down == 0) & (right * down * left == 0)
         inside[(inside == 1) & (num >= 2) & (num <= 6) & (turns == 1) & open_] = 0
+        if step % 2 and np.array_equal(before, inside):
+            break
     return inside[1:-1, 1:-1] == 1
 
 
@@ -87,7 +96,9 @@ def smooth_noise(size: tuple[int, int], cells: int, rng: Random) -> Array:
 
 def page_of(size: tuple[int, int], colour: Array, rng: Random) -> Array:
     """Paper in float 0..255 (H, W, 3), with a little texture."""
-    grain = rng.normal(0, rng.uniform(0.5, 3), (*size, 1)) + 3 * smooth_noise(size, 6, rng)[..., None]
+    grain = (
+        rng.normal(0, rng.uniform(0.5, 3), (*size, 1)) + 3 * smooth_noise(size, 6, rng)[..., None]
+    )
     return np.broadcast_to(colour, (*size, 3)) + grain
 
 
@@ -146,7 +157,7 @@ def photo(
     ruled: Callable[[Array, Random], Array] | None = None,
     around: Callable[[Array, Random], Array] | None = None,
 ) -> bytes:
-    """A photo of a character on paper. side: of the picture; share: of it that the character has."""
+    """A photo of a character on paper. share: of the picture, that the character has."""
     long = int(rng.uniform(*side))
     size = (long, int(long * rng.uniform(0.7, 1)))[:: rng.choice([1, -1])]
     size = (max(size[0], 12), max(size[1], 12))
@@ -161,7 +172,11 @@ def photo(
         page = around(page, rng)
     strength = rng.uniform(*noise)
     return exposed(
-        page, rng, noise=strength, blur=rng.uniform(*blur) * long, quality=int(rng.uniform(*quality))
+        page,
+        rng,
+        noise=strength,
+        blur=rng.uniform(*blur) * long,
+        quality=int(rng.uniform(*quality)),
     )
 
 
@@ -258,10 +273,15 @@ def perspective(character: Array, rng: Random) -> bytes:
     image = Image.open(io.BytesIO(photo(character, rng, quality=(95, 96))))
     width, height = image.size
     corners = [(0, 0), (0, height), (width, height), (width, 0)]
-    moved = [(x + rng.uniform(-0.1, 0.1) * width, y + rng.uniform(-0.1, 0.1) * height) for x, y in corners]
+    moved = [
+        (x + rng.uniform(-0.1, 0.1) * width, y + rng.uniform(-0.1, 0.1) * height)
+        for x, y in corners
+    ]
     quad = tuple(value for corner in moved for value in corner)
     fill = tuple(int(v) for v in np.asarray(image).reshape(-1, 3).mean(axis=0))
-    turned = image.transform(image.size, Image.Transform.QUAD, quad, Image.Resampling.BICUBIC, fillcolor=fill)
+    turned = image.transform(
+        image.size, Image.Transform.QUAD, quad, Image.Resampling.BICUBIC, fillcolor=fill
+    )
     data = io.BytesIO()
     turned.save(data, "JPEG", quality=int(rng.uniform(60, 95)))
     return data.getvalue()
@@ -270,7 +290,13 @@ def perspective(character: Array, rng: Random) -> bytes:
 def cropped(character: Array, rng: Random) -> bytes:
     """Cut out tightly: the character touches sides of the picture."""
     mask = shape_of(character, int(rng.uniform(20, 200)), rng, width=rng.uniform(0.05, 0.14))
-    mask = np.pad(mask, [(int(rng.integers(3)) * int(rng.integers(0, 5)), int(rng.integers(0, 6))) for _ in range(2)])
+    mask = np.pad(
+        mask,
+        [
+            (int(rng.integers(3)) * int(rng.integers(0, 5)), int(rng.integers(0, 6)))
+            for _ in range(2)
+        ],
+    )
     page = inked(page_of(mask.shape, paper_colour(rng), rng), mask, pen_colour(rng))
     return exposed(lit(page, rng, shadow=False), rng, noise=2, blur=0.3, quality=85)
 
@@ -304,7 +330,9 @@ KINDS: dict[str, Callable[[Array, Random], bytes | Image.Image]] = {
 def lit_dim(character: Array, rng: Random) -> bytes:
     """Little light, much noise."""
     dim = rng.uniform(60, 110) + rng.uniform(-8, 8, 3)
-    return photo(character, rng, paper=dim, ink=dim * rng.uniform(0.2, 0.4), noise=(6, 12), shadow=True)
+    return photo(
+        character, rng, paper=dim, ink=dim * rng.uniform(0.2, 0.4), noise=(6, 12), shadow=True
+    )
 
 
 def made(kind: str, character: Array, seed: int) -> bytes | Image.Image:

@@ -401,12 +401,12 @@ def put(*place: str | int, value: object) -> Callable[[dict[str, Any]], None]:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (put("format", value=3), "M has format 3, this eyespot knows up to 2; upgrade eyespot"),
-        (put("format", value=10**30), f"M has format {10**30}, this eyespot knows up to 2; upg"),
+        (put("format", value=4), "M has format 4, this eyespot knows up to 3; upgrade eyespot"),
+        (put("format", value=10**30), f"M has format {10**30}, this eyespot knows up to 3; upg"),
         (put("format", value="1"), "M has no format number that eyespot knows; train again"),
         (put("format", value=0), "M has no format number that eyespot knows; train again"),
         (put("format", value=True), "M has no format number that eyespot knows; train again"),
-        (put("format", value=2.0), "M: its 'format' does not do: "),
+        (put("format", value=3.0), "M: its 'format' does not do: "),
         (put("more", value=1), "M: its 'more' does not do: Extra inputs are not permitted"),
         (put("net", value=None), "M: its 'net' does not do: "),
         (put("net", "widths", value=[]), "M: its 'net.convnet.widths' does not do: "),
@@ -674,6 +674,19 @@ def test_a_file_of_the_first_format_is_read_and_never_refuses(path: Path) -> Non
     assert model.examine(images(5))[1] is None
     assert [(one.unknown, one.refusal) for one in model.predict(images(2))] == [(False, None)] * 2
     assert model_facts(path)["unknown"] == "never said: too few validation images, or refuse = 0"
+
+
+def second_format(fields: dict[str, Any]) -> None:
+    del fields["preparation"]["ink"]
+    fields["format"] = 2
+
+
+def test_a_file_of_the_second_format_is_read_and_takes_pictures_as_they_are(path: Path) -> None:
+    model = load(with_card(path, second_format))
+
+    assert model.card == tiny().card
+    assert model.preparation.ink is None
+    assert np.array_equal(model.logits(images(5)), tiny().logits(images(5)))
 
 
 def test_a_changed_file_of_the_first_format_is_found(path: Path) -> None:

@@ -74,13 +74,14 @@ def test_uneven_light_is_no_ink():
 
 
 @pytest.mark.parametrize("shadow", [False, True])
-def test_a_stroke_along_one_side_is_ink(shadow):
+def test_a_stroke_along_one_side_is_ink_if_asked_for(shadow):
     page = np.full((SIDE, 60, 1), 220, np.uint8)
     page[8:-8, :7] = 40
     if shadow:
         page[:, 40:] -= 60
 
-    assert np.array_equal(np.flatnonzero(found(page).any(axis=0)), np.arange(7))
+    ink = found(page, sides=True)
+    assert np.array_equal(np.flatnonzero(ink.any(axis=0)), np.arange(7))
 
 
 def test_noise_stays_below_the_threshold():

@@ -150,11 +150,11 @@ class Range(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
-    least: int = Field(ge=-(2**31), lt=2**31)
-    low: int = Field(ge=-(2**31), lt=2**31)
-    middle: int = Field(ge=-(2**31), lt=2**31)
-    high: int = Field(ge=-(2**31), lt=2**31)
-    most: int = Field(ge=-(2**31), lt=2**31)
+    least: int = Field(ge=-(2**24), le=2**24)
+    low: int = Field(ge=-(2**24), le=2**24)
+    middle: int = Field(ge=-(2**24), le=2**24)
+    high: int = Field(ge=-(2**24), le=2**24)
+    most: int = Field(ge=-(2**24), le=2**24)
 
 
 class InkStyle(BaseModel):
@@ -164,7 +164,7 @@ class InkStyle(BaseModel):
     whether it is above. by_mass: whether characters are placed by their centre of mass, else by
     that of their box. All lengths in 64ths of a pixel of the prepared image: side, the longer one
     of the box; stroke, the width; down and right, from the middle of the image to the centre.
-    darkest and clear: see images/inkstyle.py. steady: whether characters have one size and place.
+    peak: the largest ink of a picture, clear: how far the level of its border is from the ground.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -179,7 +179,6 @@ class InkStyle(BaseModel):
     right: Range
     peak: Range
     clear: Range
-    steady: bool
 
 
 class Preparation(BaseModel):

@@ -3,6 +3,7 @@
 N images, S side, H height, W width, C channels, T = THUMB the side of a thumbnail.
 """
 
+import contextlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,9 +18,10 @@ from eyespot.data.selection import selected
 from eyespot.data.shrinking import thumbnails
 from eyespot.errors import DataError, ImageError, count
 from eyespot.images.decode import in_order, open_image
+from eyespot.images.ink import bridged
 from eyespot.images.pixels import MAX_PIXELS
 from eyespot.images.preparation import prepare
-from eyespot.values import Array, Dataset, Fit, Issue
+from eyespot.values import Array, Dataset, Fit, InkStyle, Issue
 
 MAX_BAD = 0.05  # of a set's images may be unreadable; more means that something else is wrong
 
@@ -54,21 +56,26 @@ def load_images(
     size: int,
     channels: Literal[1, 3],
     fit: Fit,
+    ink: InkStyle | None = None,
     on_image: Callable[[int], None] = lambda done: None,
     say: Callable[[str], None] = lambda sentence: None,
 ) -> Loaded:
     """Decodes and prepares every image, on all cores; those that cannot be decoded become issues.
 
-    An array of images that have this shape already is taken as it is, not copied. Of others, those
-    that memory would not hold lie in a temporary file, and `say` is told so. on_image is told how
-    many are done. Raises DataError when more than 5 % are unreadable, ResourceError when neither
-    memory nor the disk has room.
+    ink: the style that pictures unlike it are redrawn in; one on which nothing is written stays as
+    it is. Without it an array of images that have this shape already is taken as it is, not copied.
+    Of others, those that memory would not hold lie in a temporary file, and `say` is told so.
+    on_image is told how many are done. Raises DataError when more than 5 % are unreadable,
+    ResourceError when neither memory nor the disk has room.
     """
     ready = _plain(dataset.images)
-    if ready is not None and ready.shape[1:] == (size, size, channels):
+    if ready is not None and ink is None and ready.shape[1:] == (size, size, channels):
         return _whole(dataset, ready, ready, on_image)
 
     def load(pixels: Array) -> Array:
+        if ink is not None:
+            with contextlib.suppress(ImageError):  # with nothing on it a picture counts as it is
+                return bridged(pixels, ink, size=size, channels=channels, fit=fit)
         return prepare(pixels, size=size, channels=channels, fit=fit)
 
     looks = _Looks(len(dataset))

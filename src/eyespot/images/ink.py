@@ -12,19 +12,21 @@ In an order that every other implementation must keep:
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from eyespot.errors import ImageError
 from eyespot.images.finding import Found, find_character
 from eyespot.images.inkstyle import resembles
-from eyespot.images.paper import Paper, read_paper
+from eyespot.images.paper import Paper, read_paper, slid
 from eyespot.images.preparation import prepare
 from eyespot.images.redrawing import redrawn
-from eyespot.values import Array, InkStyle, Preparation
+from eyespot.values import Array, Fit, InkStyle
 
 _LONGEST, _LONGEST_LOOK = 640, 320
 _LEAST_CONTRAST = 10
+_GRAINS = 6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,14 +40,14 @@ class Character:
     threshold: int
 
 
-def bridged(pixels: Array, preparation: Preparation) -> Array:
+def bridged(
+    pixels: Array, style: InkStyle | None, *, size: int, channels: Literal[1, 3], fit: Fit
+) -> Array:
     """uint8 (S, S, C): a decoded picture as the model's training set would show it.
 
     Raises ImageError where nothing is written.
     """
-    size, channels = preparation.size, preparation.channels
-    plain = prepare(pixels, size=size, channels=channels, fit=preparation.fit)
-    style = preparation.ink
+    plain = prepare(pixels, size=size, channels=channels, fit=fit)
     if style is None or resembles(plain, style):
         return plain
     drawn = drawn_like(style, character_of(pixels), size)
@@ -66,17 +68,55 @@ def character_of(pixels: Array) -> Character:
     up, before = max(top - margin, 0), max(left - margin, 0)
     part = pixels[up : bottom + margin, before : right + margin]
     if part.shape != pixels.shape or times > 1:
-        paper, found = _found(part, _LONGEST_LOOK)
-        times = paper.reduction
+        look = read_paper(part, longest=_LONGEST_LOOK)
+        known = _around(found, max(found.box[2] - found.box[0], found.box[3] - found.box[1]) // 16)
+        known = _seen_at(known, look, (up, before), times)
+        again = find_character(np.where(known, look.ink, 0), look.threshold)
+        if again is not None:
+            paper, found, times = look, again, look.reduction
+        else:
+            up, before = 0, 0
+    else:
+        up, before = 0, 0
     top, left, bottom, right = found.box
     ink = np.where(found.mask, paper.ink, 0)[top:bottom, left:right]
     box = top * times + up, left * times + before, bottom * times + up, right * times + before
     return Character(box=box, ink=ink, threshold=found.threshold)
 
 
+def _around(found: Found, reach: int) -> Array:
+    """bool: the pixels of a character, and those less than `reach` + 3 away from them."""
+    window = 2 * (reach + 2) + 1
+    grown = np.pad(found.mask, window // 2)
+    for axis in (0, 1):
+        grown = slid(grown, window, axis, np.logical_or)
+    return grown
+
+
+def _seen_at(mask: Array, look: Paper, place: tuple[int, int], times: int) -> Array:
+    """A mask of pixels `times` as large as the picture's, in those of a look at a part of it."""
+    rows, columns = (
+        np.minimum(
+            (start + np.arange(num) * look.reduction + look.reduction // 2) // times, most - 1
+        )
+        for start, num, most in zip(place, look.ink.shape, mask.shape, strict=True)
+    )
+    found: Array = mask[rows[:, np.newaxis], columns]
+    return found
+
+
 def _found(pixels: Array, longest: int) -> tuple[Paper, Found]:
-    paper = read_paper(pixels, longest=longest)
-    found = find_character(paper.ink, paper.threshold) if paper.contrast > _LEAST_CONTRAST else None
-    if found is None:
-        raise ImageError("shows nothing: no character is written on it")
-    return paper, found
+    for sides in (False, True):
+        paper = read_paper(pixels, longest=longest, sides=sides)
+        if paper.contrast < _LEAST_CONTRAST or paper.contrast <= _GRAINS * paper.grain:
+            continue
+        found = find_character(paper.ink, paper.threshold)
+        if found and (not sides or _sharp(paper.ink)):
+            return paper, found
+    raise ImageError("shows nothing: no character is written on it")
+
+
+def _sharp(ink: Array) -> bool:
+    """Whether more of it is full ink than halfway: light that fades at a border is no stroke."""
+    counts = np.bincount(ink.ravel(), minlength=256)
+    return int(counts[64:192].sum()) < int(counts[192:].sum())

@@ -8,7 +8,7 @@ All is measured on prepared pictures, in whole numbers, and compared in the same
     centre   twice that of the box less the side of the picture, or that of the ink's mass
     stroke   2 * sum(ink^2) / (full * sum(|ink - its neighbour|)), neighbours to the right and below
     peak     the largest ink
-    clear    how far the border's median is from the ground, either way
+    clear    the median of how far the border's pixels are from the ground, either way
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from eyespot.values import Array, InkStyle, Range
 
 UNIT = 64  # parts of a pixel
-_NARROW = 2  # pixels, that the middle half of centres of a steady set may differ by
+_MOST_UNEVEN = 8  # the part of the full level that the usual picture's ground may be away
 
 
 def ink_levels(grey: Array, *, ground: int, bright: bool) -> Array:
@@ -36,9 +36,7 @@ def grey_of(images: Array) -> Array:
 
 def border_of(grey: Array) -> Array:
     """(N, 4 * (S - 1)) of (N, S, S): the outermost pixels."""
-    return np.concatenate(
-        [grey[:, 0], grey[:, -1], grey[:, 1:-1, 0], grey[:, 1:-1, -1]], axis=1
-    )
+    return np.concatenate([grey[:, 0], grey[:, -1], grey[:, 1:-1, 0], grey[:, 1:-1, -1]], axis=1)
 
 
 def measured(grey: Array, style: tuple[int, int, bool]) -> dict[str, Array]:
@@ -50,7 +48,7 @@ def measured(grey: Array, style: tuple[int, int, bool]) -> dict[str, Array]:
     num, side = len(grey), grey.shape[1]
     ink = ink_levels(grey, ground=ground, bright=bright)
     inside = 3 * ink > full
-    rows, columns = inside.any(axis=2), inside.any(axis=1)
+    rows, columns = np.any(inside, axis=2), np.any(inside, axis=1)
     top, left = rows.argmax(axis=1), columns.argmax(axis=1)
     bottom, right = (side - one[:, ::-1].argmax(axis=1) for one in (rows, columns))
     written = rows.any(axis=1)
@@ -61,12 +59,13 @@ def measured(grey: Array, style: tuple[int, int, bool]) -> dict[str, Array]:
     )
     border = border_of(grey)
     middle = border.shape[1] // 2
-    usual = np.partition(border, middle, axis=1)[:, middle].astype(np.int64)
+    away = np.abs(border.astype(np.int16) - ground)
+    clear = np.partition(away, middle, axis=1)[:, middle].astype(np.int64)
     return {
         "side": np.where(written, UNIT * np.maximum(bottom - top, right - left), 0),
         "stroke": 2 * UNIT * (ink * ink).sum(axis=(1, 2)) // np.maximum(full * steps, 1),
         "peak": ink.reshape(num, -1).max(axis=1),
-        "clear": np.abs(usual - ground),
+        "clear": clear,
         "box down": UNIT // 2 * (top + bottom - side),
         "box right": UNIT // 2 * (left + right - side),
         "mass down": UNIT // 2 * (ink.sum(axis=2) @ places) // mass,
@@ -89,22 +88,24 @@ def find_style(images: Array) -> InkStyle | None:
     if 2 * written.sum() < len(written):
         return None
     found = {name: values[written] for name, values in found.items()}
-    spreads = {by: _spread(found[f"{by} down"]) + _spread(found[f"{by} right"]) for by in ("box", "mass")}
+    spreads = {
+        by: _spread(found[f"{by} down"]) + _spread(found[f"{by} right"]) for by in ("box", "mass")
+    }
     by = "mass" if spreads["mass"] < spreads["box"] else "box"
-    side = _range(found["side"])
-    steady = spreads[by] <= 2 * _NARROW * UNIT and 2 * side.low >= side.high
+    clear, side, peak = (_range(found[name]) for name in ("clear", "side", "peak"))
+    if clear.high * _MOST_UNEVEN > full:
+        return None
     return InkStyle(
         ground=ground,
         full=full,
         bright=bright,
         by_mass=by == "mass",
-        side=side,
+        side=side.model_copy(update={"least": side.least - UNIT, "most": side.most + UNIT}),
         stroke=_range(found["stroke"]),
         down=_range(found[f"{by} down"]),
         right=_range(found[f"{by} right"]),
-        peak=_range(found["peak"]),
-        clear=_range(found["clear"]),
-        steady=steady,
+        peak=peak.model_copy(update={"least": peak.least - full // 8}),
+        clear=clear,
     )
 
 

@@ -8,6 +8,9 @@ must keep:
               of k x k pixels, at the right and lower edge of fewer, of n pixels each become
               ((sum + n // 2) * (2**24 // n)) >> 24, which is what Pillow's `reduce` does
     channels  one of the three if they are equal everywhere
+    smooth    where the shorter side has 100 pixels or more, each channel of which the neighbours to
+              the right differ by 3 or more in the median becomes the mean of 3 x 3 pixels,
+              (sum + 4) // 9, the outermost going on; and a second time
     polarity  of each channel, on a copy that is reduced again, to 256: dark ink if the paper found
               for dark ink (below) is the smoother one, that is if its neighbours, to the right and
               below, differ less in sum; else the channel is inverted
@@ -16,14 +19,15 @@ must keep:
               around them, and shadows and gradients, which are larger, stay.
               Beyond its edges the picture goes on with its outermost pixels, of which each row and
               column was closed by itself, by a window of 3/4 of its length: a stroke that leaves
-              the picture is no paper
+              the picture is no paper. If `sides` is asked for, at least with the largest of the
+              medians of its sides: then a stroke along a whole side is none either
     ink       of dark ink (paper - value) * 255 // max(paper, 64), for a shadow makes ink fainter as
               well; of light ink paper - value (both inverted)
     colour    the channels' mean, weighted by how much ink each has where the largest of them is
               above its Otsu threshold
     texture   less the usual ink of the place: the middle value (of two the larger) of each block,
               whose side is a quarter of the window, 4 or more; of these the opening, that is in
-              squares of 5 x 5 blocks the smallest, then the largest, the outermost going on
+              squares of 5 x 5 blocks the smallest, then the largest, with 0 beyond the edges
     stretch   less the median of what is not above the threshold, which is noise, and so that of
               what is above it nine tenths stay below 255
 """
@@ -36,6 +40,7 @@ from PIL import Image
 from eyespot.values import Array
 
 _LEAST_PAPER = 64
+_LEAST_GRAIN = 3
 _LONGEST_POLARITY = 256
 
 
@@ -45,29 +50,35 @@ class Paper:
     have.
 
     threshold: what is written has more than this. contrast: the ink's difference from its paper
-    before it was stretched, 0..255. reduction: how many pixels of the picture, each way, are one.
+    before it was stretched, 0..255. grain: by how much neighbours differ, on the same scale.
+    reduction: how many pixels of the picture, each way, are one.
     """
 
     ink: Array
     threshold: int
     contrast: int
+    grain: int
     reduction: int
 
 
-def read_paper(pixels: Array, *, longest: int = 1024, window: int | None = None) -> Paper:
+def read_paper(
+    pixels: Array, *, longest: int = 1024, window: int | None = None, sides: bool = False
+) -> Paper:
     """What is written on a decoded picture, uint8 (H, W, C).
 
     longest: the side that larger pictures are reduced to. window: wider than the widest stroke, in
-    pixels of the reduced picture; None takes a third of its shorter side.
+    pixels of the reduced picture; None takes a third of its shorter side. sides: takes what lies
+    along a whole side for ink, not for paper.
     """
     pixels, reduction = reduced(pixels, longest)
     if pixels.shape[2] == 3 and _grey(pixels):
         pixels = pixels[..., :1]
     side = min(pixels.shape[:2])
+    channels = [_smooth(np.ascontiguousarray(one)) for one in np.moveaxis(pixels, 2, 0)]
     width = _odd(side // 3 if window is None else window)
-    inks = [_ink(np.ascontiguousarray(channel), width) for channel in np.moveaxis(pixels, 2, 0)]
-    ink = _without_texture(_mixed(inks), max(4, width // 4))
-    return _stretched(ink, reduction)
+    ink = _mixed([_ink(channel, width, sides=sides) for channel in channels])
+    noise = _grain(ink)
+    return _stretched(_without_texture(ink, max(4, width // 4)), noise, reduction)
 
 
 def reduced(pixels: Array, longest: int) -> tuple[Array, int]:
@@ -129,11 +140,11 @@ def _odd(number: int) -> int:
     return max(3, number | 1)
 
 
-def _ink(channel: Array, window: int) -> Array:
+def _ink(channel: Array, window: int, *, sides: bool) -> Array:
     """uint8 (h, w): how much ink a channel has where."""
-    dark = _is_dark(channel, window)
+    dark = _is_dark(channel, window, sides=sides)
     values = channel if dark else 255 - channel
-    paper = _paper(values, window)
+    paper = _paper(values, window, sides=sides)
     difference = paper - values  # never below 0, for a closing is never below
     if not dark:
         return difference
@@ -142,11 +153,30 @@ def _ink(channel: Array, window: int) -> Array:
     return of_paper
 
 
-def _is_dark(channel: Array, window: int) -> bool:
+def _smooth(channel: Array) -> Array:
+    for _ in range(2):
+        if min(channel.shape) < 100 or _grain(channel) < _LEAST_GRAIN:
+            break
+        wide = np.pad(channel, 1, mode="edge").astype(np.uint16)
+        rows = wide[:-2] + wide[1:-1] + wide[2:]
+        channel = ((rows[:, :-2] + rows[:, 1:-1] + rows[:, 2:] + 4) // 9).astype(np.uint8)
+    return channel
+
+
+def _grain(values: Array) -> int:
+    """The median difference of neighbours in a row."""
+    left, right = values[:, :-1], values[:, 1:]
+    steps = np.maximum(left, right) - np.minimum(left, right)
+    counts = np.bincount(steps.ravel(), minlength=256)
+    return _quantile(counts, 1, 2)
+
+
+def _is_dark(channel: Array, window: int, *, sides: bool) -> bool:
     small, factor = reduced(channel[..., np.newaxis], _LONGEST_POLARITY)
     width = _odd(window // factor)
     values = small[..., 0]
-    return _roughness(_paper(values, width)) <= _roughness(_paper(255 - values, width))
+    dark, light = (_paper(one, width, sides=sides) for one in (values, 255 - values))
+    return _roughness(dark) <= _roughness(light)
 
 
 def _roughness(values: Array) -> int:
@@ -155,14 +185,14 @@ def _roughness(values: Array) -> int:
     return int(sum(steps))
 
 
-def _paper(values: Array, window: int) -> Array:
+def _paper(values: Array, window: int, *, sides: bool) -> Array:
     """The paper under dark ink, (h, w)."""
-    return closing(_continued(values, window - 1), window)
+    return closing(_continued(values, window - 1, sides=sides), window)
 
 
-def _continued(values: Array, margin: int) -> Array:
+def _continued(values: Array, margin: int, *, sides: bool) -> Array:
     """The picture with `margin` pixels more to every side."""
-    top, bottom, left, right = values[0], values[-1], values[:, 0], values[:, -1]
+    top, bottom, left, right = lines = values[0], values[-1], values[:, 0], values[:, -1]
     height, width = values.shape
     page = np.pad(values, margin, mode="edge")
     inner = slice(margin, margin + height), slice(margin, margin + width)
@@ -176,6 +206,10 @@ def _continued(values: Array, margin: int) -> Array:
         (right, (inner[0], slice(margin + width, None))),
     ):
         page[place] = _closed_line(line)[:, np.newaxis]
+    if sides:
+        paper = max(int(np.partition(line, len(line) // 2)[len(line) // 2]) for line in lines)
+        page = np.maximum(page, np.uint8(paper))
+        page[inner] = values
     return page
 
 
@@ -213,13 +247,13 @@ def _without_texture(ink: Array, block: int) -> Array:
     middle = block * block // 2
     usual = np.partition(blocks, middle, axis=2)[..., middle]
     # An opening is the closing of what is inverted.
-    usual = 255 - closing(np.pad(255 - usual, 4, mode="edge"), 5)
+    usual = 255 - closing(np.pad(255 - usual, 4, constant_values=255), 5)
     spread = usual.repeat(block, axis=0).repeat(block, axis=1)[:height, :width]
     found: Array = ink - np.minimum(ink, spread)
     return found
 
 
-def _stretched(ink: Array, reduction: int) -> Paper:
+def _stretched(ink: Array, grain: int, reduction: int) -> Paper:
     counts = np.bincount(ink.ravel(), minlength=256)
     level = otsu(counts)
     noise = _quantile(counts[: level + 1], 1, 2)
@@ -230,6 +264,7 @@ def _stretched(ink: Array, reduction: int) -> Paper:
         ink=levels[ink],
         threshold=int(levels[level]),
         contrast=max(full - noise, 0),
+        grain=grain,
         reduction=reduction,
     )
 

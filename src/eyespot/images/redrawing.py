@@ -6,13 +6,14 @@ FINE to one of the picture; sizes in fine pixels, // rounds down:
     size     the longer side of the box becomes the style's middle side, less twice `grow`, at least
              a half of it; the other in proportion, rounded, at least FINE // 2
     resize   of the ink in the box, first the width, then the height, with Pillow's BILINEAR
-    stroke   as inkstyle.py measures it, of what is above the threshold; `grow` is half of what it
-             lacks to the style's usual range, measured after a first resizing with grow = 0
     line     what is above the threshold
     grow     outwards (inwards where it is below 0) by one pixel at a time, to the 4 neighbours and
              to the 8 in turn
     place    the centre, of box or mass, where the style has its middle
     reduce   with Pillow's BILINEAR, to the picture
+    stroke   as inkstyle.py measures it. Where it is outside of the style's usual range, `grow`,
+             which is 0 at first, changes by FINE // 2 for each pixel that it lacks, and all of this
+             is done again, three times at most
     levels   ground + ink * full // 255, or ground - ink * full // 255, within 0..255
 """
 
@@ -24,24 +25,36 @@ from eyespot.images.paper import slid
 from eyespot.values import Array, InkStyle
 
 FINE = 8
+_MOST_ROUNDS = 4
 
 
 def redrawn(ink: Array, threshold: int, style: InkStyle, size: int) -> Array:
     """uint8 (size, size): the ink of a box, uint8 (h, w), as the style shows it."""
-    line = _line(ink, threshold, style.side.middle * FINE // UNIT)
-    grow = _lacking(line, style)
-    if grow:
-        line = _line(ink, threshold, style.side.middle * FINE // UNIT, grow)
-    fine = _placed(_grown(line, grow), style, size)
-    image = Image.fromarray(fine.astype(np.uint8) * np.uint8(255))
-    small = np.asarray(image.resize((size, size), Image.Resampling.BILINEAR)).astype(np.int64)
+    grow = 0
+    for _ in range(_MOST_ROUNDS):
+        small = _drawn(ink, threshold, style, size, grow)
+        stroke = stroke_of(small)
+        lacks = max(style.stroke.low - stroke, 0) + min(style.stroke.high - stroke, 0)
+        more = abs(lacks) * FINE // (2 * UNIT)
+        if more == 0:
+            break
+        grow += more if lacks > 0 else -more
     levels = small * style.full // 255
     drawn = style.ground + levels if style.bright else style.ground - levels
     found: Array = np.clip(drawn, 0, 255).astype(np.uint8)
     return found
 
 
-def _line(ink: Array, threshold: int, side: int, grow: int = 0) -> Array:
+def _drawn(ink: Array, threshold: int, style: InkStyle, size: int, grow: int) -> Array:
+    """int64 (size, size), 0..255: the line, grown by so many fine pixels to each side."""
+    side = min(style.side.middle * FINE // UNIT, 2 * size * FINE)
+    line = _grown(_line(ink, threshold, side, grow), grow)
+    fine = _placed(line, style, size).astype(np.uint8) * np.uint8(255)
+    small = Image.fromarray(fine).resize((size, size), Image.Resampling.BILINEAR)
+    return np.asarray(small).astype(np.int64)
+
+
+def _line(ink: Array, threshold: int, side: int, grow: int) -> Array:
     """bool: the ink above the threshold, its longer side `side` fine pixels less 2 * grow."""
     height, width = ink.shape
     longest = max(height, width)
@@ -54,19 +67,10 @@ def _line(ink: Array, threshold: int, side: int, grow: int = 0) -> Array:
     return found
 
 
-def _lacking(line: Array, style: InkStyle) -> int:
-    """Fine pixels by which the line is too thin on each side; below 0 if it is too thick."""
-    stroke = stroke_of(line)
-    low, high = style.stroke.low, style.stroke.high
-    lacks = max(low - stroke, 0) + min(high - stroke, 0)
-    return lacks * FINE // (2 * UNIT)
-
-
-def stroke_of(line: Array) -> int:
-    """The width of a line of fine pixels, in UNITs of the picture."""
-    page = np.pad(line, 1)
-    steps = sum(int((page[1:] != page[:-1]).sum()) if axis == 0 else int((page[:, 1:] != page[:, :-1]).sum()) for axis in (0, 1))
-    return 2 * UNIT * int(line.sum()) // max(FINE * steps, 1)
+def stroke_of(ink: Array) -> int:
+    """As inkstyle.py measures it, of ink 0..255."""
+    steps = sum(int(np.abs(np.diff(ink, axis=axis)).sum()) for axis in (0, 1))
+    return 2 * UNIT * int((ink * ink).sum()) // max(255 * steps, 1)
 
 
 def _grown(line: Array, grow: int) -> Array:

@@ -33,8 +33,9 @@ def choice(recipe: Recipe, num_train: int) -> str:
             f"{PurePath(recipe.backbone or '').name}{mirrored}"
         )
     looks = [word for word, fields in _VARIED.items() if any(getattr(recipe, f) for f in fields)]
+    like = ", others redrawn like them" if recipe.ink else ""
     return (
-        f"{kind}, {colour} {recipe.size}x{recipe.size}, {', '.join(looks) or 'not varied'}, "
+        f"{kind}, {colour} {recipe.size}x{recipe.size}{like}, {', '.join(looks) or 'not varied'}, "
         f"{count(recipe.epochs or 0, 'epoch')} in batches of {recipe.batch} "
         f"({count(num_steps(recipe, num_train), 'step')})"
     )

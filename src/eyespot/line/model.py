@@ -13,6 +13,7 @@ from eyespot.evaluation.calibration import fit_temperature
 from eyespot.evaluation.conformal import calibration_scores
 from eyespot.files import Run
 from eyespot.line.featuring import backbone_of
+from eyespot.line.inking import style_of
 from eyespot.line.refusing import LEAST_JUDGING, batches_of, refusing
 from eyespot.models.file import ModelCard, Score
 from eyespot.training.fitting import input_scale
@@ -44,7 +45,12 @@ def untrained(recipe: Recipe, loaded: Loaded, parts: Split) -> "TorchModel":
             layers=recipe.layers,
         ),
         preparation=Preparation(
-            size=recipe.size, channels=recipe.channels, fit=recipe.fit, mean=mean, std=deviation
+            size=recipe.size,
+            channels=recipe.channels,
+            fit=recipe.fit,
+            mean=mean,
+            std=deviation,
+            ink=style_of(loaded, parts.indices("train")) if recipe.ink else None,
         ),
         classes=loaded.dataset.classes,
         views=recipe.test_views,

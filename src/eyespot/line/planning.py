@@ -84,6 +84,7 @@ def loaded_images(dataset: Dataset, shape: Recipe | Preparation, tell: Progress)
         size=shape.size,
         channels=shape.channels,
         fit=shape.fit,
+        ink=shape.ink if isinstance(shape, Preparation) else None,
         on_image=lambda done: tell.image(done, len(dataset)),
         say=tell.say,
     )

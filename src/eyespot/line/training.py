@@ -19,6 +19,7 @@ from eyespot.line.crossing import train_all_folds
 from eyespot.line.featuring import faint_of, featured, on_backbone
 from eyespot.line.folding import check_folds, plan_folds
 from eyespot.line.holding import noting, run_folder
+from eyespot.line.inking import fitted_to_ink
 from eyespot.line.learning import samples_of
 from eyespot.line.model import untrained
 from eyespot.line.planning import Plan, Source, arranged_set, loaded_images, read_source, split_of
@@ -143,6 +144,7 @@ def _train_in(
     trained_on, first = (made.loaded, made.splits[0]) if made else (loaded, parts)
     counts = first.counts(trained_on.dataset.labels, len(dataset.classes))
     recipe = fitted_to_number(recipe, counts["train"])
+    recipe = fitted_to_ink(recipe, trained_on, first.indices("train"))
     if request.minutes is not None and request.fitted is None:
         seconds = 60 * request.minutes - (time.perf_counter() - started)
         recipe = _within(seconds / (recipe.folds or 1), recipe, trained_on, first)

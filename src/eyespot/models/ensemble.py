@@ -14,7 +14,8 @@ from eyespot.nets.spec import EnsembleSpec, MemberSpec
 def ensemble_of(models: Sequence[TorchModel], *, recipe: str) -> TorchModel:
     """The model whose probabilities are the mean of theirs. recipe: the digest that its card says.
 
-    Each member keeps its own brightness, views and temperature; the card's brightness is the mean.
+    Each member keeps its own brightness, views and temperature; the card's brightness is the mean,
+    and its style of ink that of the first.
     It refuses if all of them do: the validation part of one may have been too small for that.
     Raises ModelError unless they have the same classes and want the same pictures.
     """
@@ -25,7 +26,7 @@ def ensemble_of(models: Sequence[TorchModel], *, recipe: str) -> TorchModel:
         refusals = []
     members = []
     for card in (model.card for model in models):
-        same = {"mean": shape.mean, "std": shape.std}
+        same = {"mean": shape.mean, "std": shape.std, "ink": shape.ink}
         if card.classes != first.classes or card.preparation.model_copy(update=same) != shape:
             raise ModelError("models of other classes or pictures make no ensemble; train again")
         if isinstance(card.net, EnsembleSpec):

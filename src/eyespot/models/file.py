@@ -26,7 +26,7 @@ from eyespot.nets.layerlist import layer_shapes
 from eyespot.nets.spec import EnsembleSpec, LayersSpec, NetSpec, RefusalSpec
 from eyespot.values import Array, Preparation, Views
 
-FORMAT = 2
+FORMAT = 3
 KEY = "eyespot"
 CHECKSUM = "sha256"
 # What the names of arrays begin with that are not the net's: its refusals, and its scores.
@@ -158,6 +158,8 @@ def checked_card(path: Path, fields: Mapping[str, Any]) -> ModelCard:
     """The card with these fields, sound in itself. Raises ModelError."""
     if type(fields.get("format")) is int and fields["format"] == 1:  # True equals 1, too
         fields = _from_1(fields)
+    if type(fields.get("format")) is int and fields["format"] == 2:
+        fields = _from_2(fields)
     if fields.get("format") != FORMAT:
         raise ModelError(_other_format(path, fields.get("format")))
     try:
@@ -222,6 +224,11 @@ def _check_refusals(path: Path, card: ModelCard) -> None:
 def _from_1(fields: Mapping[str, Any]) -> Mapping[str, Any]:
     """Format 1 knew neither refusals nor scores; all else is the same."""
     return {**fields, "format": 2}
+
+
+def _from_2(fields: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Format 2 knew no style of ink; all else is the same."""
+    return {**fields, "format": 3}
 
 
 def _tuples(value: Any) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from eyespot.errors import ImageError
 from eyespot.images.decode import in_order, open_image
-from eyespot.images.preparation import prepare
+from eyespot.images.ink import bridged
 from eyespot.models.conformal import prediction_sets, scores_for
 from eyespot.values import Array, ImageInput, Model, Prediction, Preparation
 
@@ -23,10 +23,17 @@ def batch_size(side: int) -> int:
 
 
 def prepared(source: ImageInput, preparation: Preparation) -> Array:
-    """One picture as the model sees it: uint8 (S, S, C). Raises ImageError."""
-    pixels = open_image(source).pixels
-    return prepare(
-        pixels, size=preparation.size, channels=preparation.channels, fit=preparation.fit
+    """One picture as the model sees it: uint8 (S, S, C).
+
+    Raises ImageError for one that cannot be decoded and, where characters are wanted, for one on
+    which nothing is written.
+    """
+    return bridged(
+        open_image(source).pixels,
+        preparation.ink,
+        size=preparation.size,
+        channels=preparation.channels,
+        fit=preparation.fit,
     )
 
 

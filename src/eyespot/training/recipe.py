@@ -63,6 +63,9 @@ class Recipe(BaseModel):
     size: int | None = Field(None, ge=8, le=512)
     channels: Literal[1, 3] | None = None
     fit: Fit = "pad"
+    # ink: whether pictures that are unlike the set's are first redrawn as it shows its characters;
+    # None does so where all of it is of characters on even ground.
+    ink: bool | None = None
     # scale: "standard" gives the net the training part's mean 0 and deviation 1, "unit" 0 to 1.
     scale: Literal["standard", "unit"] = "standard"
 

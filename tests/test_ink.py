@@ -1,0 +1,214 @@
+"""A photo, scan or drawing of a character becomes what the net was trained on."""
+
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from eyespot.errors import ImageError
+from eyespot.images.decode import open_image
+from eyespot.images.ink import bridged, character_of
+from eyespot.images.inkstyle import find_style, resembles
+from eyespot.images.preparation import prepare
+from eyespot.values import Array, InkStyle
+from made_characters import LINES, a_set, character, like_a_set, on_page
+
+
+@pytest.fixture(scope="module")
+def style() -> InkStyle:
+    found = find_style(a_set())
+    assert found is not None
+    return found
+
+
+def seen(pixels: Array, style: InkStyle | None) -> Array:
+    return bridged(pixels, style, size=28, channels=1, fit="pad")
+
+
+def paper(ink: Array, *, light: int = 220, dark: int = 40) -> Array:
+    """Dark ink on light paper, uint8 (h, w, 1)."""
+    level = light + (dark - light) * (ink[..., np.newaxis] / 255)
+    return np.rint(level).astype(np.uint8)
+
+
+def alike(one: Array, other: Array) -> float:
+    """The correlation of two pictures."""
+    return float(np.corrcoef(one.ravel().astype(float), other.ravel().astype(float))[0, 1])
+
+
+# --- the style
+
+
+def test_the_style_of_a_set_is_measured(style):
+    assert (style.ground, style.full, style.bright) == (0, 255, True)
+    assert style.side.low == style.side.high == 20 * 64
+    assert 1.5 * 64 < style.stroke.middle < 3.5 * 64
+
+
+def test_a_set_of_dark_ink_on_light_paper_has_the_mirrored_style(style):
+    found = find_style(255 - a_set())
+
+    assert found is not None
+    assert (found.ground, found.full, found.bright) == (255, 255, False)
+    assert (found.side, found.stroke) == (style.side, style.stroke)
+
+
+def test_pictures_without_even_ground_have_no_style():
+    rng = np.random.default_rng(0)
+    photos = rng.integers(0, 256, (40, 28, 28, 3)).astype(np.uint8)
+    shades = np.linspace(60, 250, 40)[:, None, None, None] * np.ones((40, 28, 28, 1))
+
+    assert find_style(photos) is None
+    assert find_style(shades.astype(np.uint8)) is None
+
+
+def test_a_picture_of_the_set_passes_unchanged(style):
+    for picture in a_set(200):
+        assert resembles(picture, style)
+        assert seen(picture, style) is picture
+
+
+def test_a_larger_picture_that_looks_like_the_set_is_only_prepared(style):
+    large = a_set(6)[3].repeat(10, axis=0).repeat(10, axis=1)
+
+    assert np.array_equal(seen(large, style), prepare(large, size=28, channels=1, fit="pad"))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda: on_page(like_a_set(character("zed"))[4:24, 4:24, 0], (28, 28), (0, 0))[..., None],
+        lambda: on_page(character("zed", height=12, width=2), (28, 28), (7, 7))[..., None],
+        lambda: 255 - like_a_set(character("zed")),
+        lambda: like_a_set(character("zed")) // 2 + 60,
+    ],
+    ids=["off the middle", "too small", "dark on light", "grey"],
+)
+def test_a_picture_of_the_right_size_that_looks_otherwise_is_redrawn(style, other):
+    picture = other()
+    wanted = like_a_set(character("zed"))
+
+    assert not resembles(picture, style)
+    assert alike(seen(picture, style), wanted) > 0.8
+
+
+def test_without_a_style_every_picture_is_only_prepared():
+    page = paper(on_page(character("zed"), (200, 260), (40, 60)))
+
+    assert np.array_equal(seen(page, None), prepare(page, size=28, channels=1, fit="pad"))
+
+
+# --- what the bridge copes with
+
+
+def pages(name: str) -> dict[str, Any]:
+    """The same character as a person may send it."""
+    ink = on_page(character(name), (300, 400), (90, 150))
+    plain = paper(ink)
+    rows, columns = np.mgrid[:300, :400]
+    rng = np.random.default_rng(1)
+    lines = np.where((rows % 40 == 0)[..., None], 170, plain)
+    squares = np.where((columns % 40 == 0)[..., None], 170, lines)
+    finger = np.where((np.hypot(rows - 300, columns - 90) < 60)[..., None], 120, plain)
+    table = np.where((columns < 20)[..., None], 60, plain)
+    jpeg = io.BytesIO()
+    Image.fromarray(plain[..., 0]).save(jpeg, "JPEG", quality=12)
+    red = (np.array([200, 60, 50]) * (ink / 255)[..., None]) + np.array([90, 160, 70]) * (
+        1 - (ink / 255)[..., None]
+    )
+    return {
+        "paper": plain,
+        "board": 255 - plain,
+        "shadow": plain * np.where(columns > 180, 0.5, 1)[..., None],
+        "uneven light": plain * (0.4 + 0.6 * columns / 400)[..., None],
+        "ruled": np.where(ink[..., None] > 128, plain, lines),
+        "squared": np.where(ink[..., None] > 128, plain, squares),
+        "noise": np.clip(plain + rng.normal(0, 12, plain.shape), 0, 255),
+        "finger": finger,
+        "page edge": table,
+        "JPEG": jpeg.getvalue(),
+        "red on green": red,
+        "huge": plain.repeat(12, axis=0).repeat(12, axis=1),
+    }
+
+
+@pytest.mark.parametrize("name", ["seven", "four", "zed", "cross"])
+def test_whatever_it_is_written_on_the_net_sees_the_character(style, name):
+    wanted = like_a_set(character(name))
+    for kind, page in pages(name).items():
+        source = page if isinstance(page, bytes) else np.asarray(page).astype(np.uint8)
+        found = seen(open_image(source).pixels, style)
+
+        assert alike(found, wanted) > 0.85, kind
+
+
+@pytest.mark.parametrize("width", [2, 4, 12, 24])
+def test_thin_and_thick_lines_become_the_sets(style, width):
+    page = paper(on_page(character("seven", width=width), (300, 300), (80, 80)))
+
+    found = seen(page, style)
+
+    inside = (2 * (found.astype(int) ** 2).sum() / 255) / sum(
+        np.abs(np.diff(found[..., 0].astype(int), axis=axis)).sum() for axis in (0, 1)
+    )
+    assert 0.8 * style.stroke.low < 64 * inside < 1.25 * style.stroke.high
+
+
+@pytest.mark.parametrize("height", [14, 24, 60, 250])
+def test_small_characters_are_found_on_large_pages(style, height):
+    width = max(2, height // 8)
+    page = paper(on_page(character("seven", height=height, width=width), (600, 800), (200, 500)))
+
+    assert alike(seen(page, style), like_a_set(character("seven"))) > 0.8
+
+
+@pytest.mark.parametrize("turns", range(4))
+def test_a_bar_that_touches_one_side_is_a_bar(style, turns):
+    page = paper(on_page(character("bar", height=70, width=9), (100, 60), (10, 0)))
+
+    found = seen(np.ascontiguousarray(np.rot90(page, turns)), style)
+
+    assert alike(found, np.rot90(like_a_set(character("bar")), turns)) > 0.8
+
+
+def test_the_dot_of_an_i_stays_with_it(style):
+    page = paper(on_page(character("i"), (300, 300), (80, 120)))
+
+    found = seen(page, style)[..., 0]
+
+    rows = np.flatnonzero(found.max(axis=1) > 100)
+    assert len(rows) < rows[-1] - rows[0] + 1  # there is a gap
+    assert alike(found, like_a_set(character("i"))) > 0.85
+
+
+@pytest.mark.parametrize("level", [0, 20, 90, 200, 255])
+@pytest.mark.parametrize("noise", [0, 6])
+def test_an_empty_page_is_no_character(style, level, noise):
+    rng = np.random.default_rng(0)
+    page = np.clip(level + rng.normal(0, noise, (240, 320, 3)), 0, 255).astype(np.uint8)
+
+    with pytest.raises(ImageError, match="shows nothing: no character is written on it"):
+        seen(page, style)
+
+
+def test_the_box_is_where_the_character_is():
+    page = paper(on_page(character("zed"), (300, 400), (90, 150)))
+    tall, wide = character("zed").shape
+
+    top, left, bottom, right = character_of(page).box
+
+    assert (
+        np.abs(np.array([top, left, bottom, right]) - [90, 150, 90 + tall, 150 + wide]).max() <= 2
+    )
+
+
+@pytest.mark.parametrize("name", list(LINES))
+def test_colour_nets_get_three_equal_channels(style, name):
+    page = paper(on_page(character(name), (200, 200), (40, 40))).repeat(3, axis=2)
+
+    found = bridged(page, style, size=28, channels=3, fit="pad")
+
+    assert found.shape == (28, 28, 3)
+    assert (found == found[..., :1]).all()
