@@ -20,15 +20,17 @@ def style_of(loaded: Loaded, places: Sequence[int]) -> InkStyle | None:
     return find_style(loaded.images[chosen[::step]])
 
 
-def fitted_to_ink(recipe: Recipe, loaded: Loaded, places: Sequence[int]) -> Recipe:
-    """The recipe with `ink` decided. places: of the training part.
+def fitted_to_ink(recipe: Recipe, wish: Recipe, loaded: Loaded, places: Sequence[int]) -> Recipe:
+    """The recipe without `ink` where images of one style are wanting. places: of the training part.
 
-    Raises UsageError where it is wanted of images that show no characters in one way.
+    Raises UsageError where it was wished for, of images that show no characters in one way.
     """
-    wanted = recipe.kind == "ink" if recipe.ink is None else recipe.ink
-    # A backbone was trained on photos, and takes them.
-    found = wanted and recipe.net != "backbone" and style_of(loaded, places) is not None
-    if recipe.ink and not found:
+    found = (
+        bool(recipe.ink)
+        and recipe.net != "backbone"  # which was trained on photos, and takes them
+        and style_of(loaded, places) is not None
+    )
+    if wish.ink and not found:
         raise UsageError(
             "ink = true wants a set that shows characters in one colour on even ground, and a "
             "net of its own; leave it away"

@@ -144,7 +144,7 @@ def _train_in(
     trained_on, first = (made.loaded, made.splits[0]) if made else (loaded, parts)
     counts = first.counts(trained_on.dataset.labels, len(dataset.classes))
     recipe = fitted_to_number(recipe, counts["train"])
-    recipe = fitted_to_ink(recipe, trained_on, first.indices("train"))
+    recipe = fitted_to_ink(recipe, wish, trained_on, first.indices("train"))
     if request.minutes is not None and request.fitted is None:
         seconds = 60 * request.minutes - (time.perf_counter() - started)
         recipe = _within(seconds / (recipe.folds or 1), recipe, trained_on, first)

@@ -79,6 +79,7 @@ def fitted_to_images(recipe: Recipe, survey: Survey) -> Recipe:
             "kind": kind,
             "channels": channels,
             "size": size,
+            "ink": kind == "ink" if recipe.ink is None else recipe.ink,
             "flip": flip,
             "test_views": views,
             "optimizer": optimizer,
