@@ -133,6 +133,7 @@ def test_a_fitted_recipe_has_no_open_field_and_fitting_it_again_changes_nothing(
 
     # None: nobody has this wish.
     wishes = {"valid_per_class", "test_per_class", "group", "folds", "steps", "patience"}
+    wishes |= {"backbone", "digest_of_backbone"}
     assert None not in once.model_dump(exclude=wishes).values()
     assert fitted(again, survey, num_train).digest() == again.digest() == once.digest()
 
