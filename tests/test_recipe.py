@@ -165,7 +165,7 @@ def test_a_default_and_the_same_value_given_make_one_digest() -> None:
         ({"fit": "strech"}, 'fit wants "pad", "stretch" or "crop", got "strech"; '
          "did you mean 'stretch'?"),
         ({"net": "convnt"},
-         'net wants "convnet" or "layers", got "convnt"; did you mean \'convnet\'?'),
+         'net wants "convnet", "layers" or "backbone", got "convnt"; did you mean \'convnet\'?'),
         ({"optimizer": "rmspop"},
          'optimizer wants "auto", "muon", "adamw", "adam", "rmsprop" or "sgd", '
          "got \"rmspop\"; did you mean 'rmsprop'?"),
