@@ -2,11 +2,12 @@
 
 import contextlib
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from PIL import Image
 from eyespot.exports.web.browser import find_browser
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Page
 
 TINY = {"kind": "ink", "epochs": 2, "width": 8, "batch": 16, "rate": 0.01}
 
@@ -207,3 +208,38 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Browser"]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="session")
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run of a model that knows drawn digits; its data lie beside it, in `drawn`."""
+    from drawn_digits import train_drawn_digits
+
+    return train_drawn_digits(tmp_path_factory.mktemp("digits"))
+
+
+# A browser itself complains of an answer that is no 200, as to what is no picture.
+_REFUSED = re.compile("Failed to load resource: the server responded with a status of 422 ")
+
+
+@pytest.fixture
+def visit(chromium: "Browser") -> Iterator[Callable[..., "Page"]]:
+    """Opens a page: visit(address, **context) -> Page. What it complains of fails the test."""
+    complaints: list[str] = []
+    contexts = []
+
+    def opened(address: str, *, width: int = 1280, height: int = 900, **options: Any) -> "Page":
+        size = {"width": width, "height": height}
+        context = chromium.new_context(viewport=size, **options)  # type: ignore[arg-type]
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.goto(address)
+        page.wait_for_selector("[data-ready]", state="attached")
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert [words for words in complaints if not _REFUSED.match(words)] == []

@@ -1,63 +1,21 @@
 """The page that `eyespot serve` shows, as a person uses it; run with `-m browser`."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from drawn_digits import write_drawn_digits
-from eyespot import train
-from made_server import PATIENCE, Running, picture, running, serving_levels
+from made_server import Running, picture, running, serving_levels
+from visiting import SEVEN, Visit, draw, hand_over, holds, rows, says
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser
 
-driving = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = pytest.mark.browser
 
 HOSTILE = '<img src=x onerror="document.title=1"><script>document.title=2</script>\u202e.png'
-SEVEN = ((0.3, 0.25), (0.7, 0.24), (0.6, 0.45), (0.5, 0.62), (0.44, 0.8))
-# Puts files where a person would drop or paste them; bytes come as lists of numbers.
-HAND_OVER = """([event, files]) => {
-  const carried = new DataTransfer();
-  for (const [name, bytes] of files) carried.items.add(
-    new File([new Uint8Array(bytes)], name, { type: "image/png" }));
-  const options = { bubbles: true, cancelable: true };
-  document.body.dispatchEvent(event === "paste"
-    ? new ClipboardEvent("paste", { ...options, clipboardData: carried })
-    : new DragEvent("drop", { ...options, dataTransfer: carried }));
-}"""
-
-Visit = Callable[..., "Page"]
-
-
-# A browser itself complains of an answer that is no 200, as to what is no picture.
-REFUSED = re.compile("Failed to load resource: the server responded with a status of 422 ")
-
-
-@pytest.fixture
-def visit(chromium: "Browser") -> Iterator[Visit]:
-    """Opens a page: visit(address, **context) -> Page. What it complains of fails the test."""
-    complaints: list[str] = []
-    contexts = []
-
-    def opened(address: str, *, width: int = 1280, height: int = 900, **options: Any) -> "Page":
-        size = {"width": width, "height": height}
-        context = chromium.new_context(viewport=size, **options)  # type: ignore[arg-type]
-        contexts.append(context)
-        page = context.new_page()
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(address)
-        page.wait_for_selector("[data-ready]", state="attached")
-        return page
-
-    yield opened
-    for context in contexts:
-        context.close()
-    assert [words for words in complaints if not REFUSED.match(words)] == []
 
 
 @pytest.fixture
@@ -68,51 +26,14 @@ def levels(tmp_path: Path) -> Iterator[Running]:
 
 
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def digits(digits_run: Path) -> Iterator[Running]:
     """A server of a model that knows drawn digits."""
-    root = tmp_path_factory.mktemp("digits")
-    data = write_drawn_digits(root / "drawn", num=40)
-    settings = {"kind": "ink", "epochs": 5, "width": 16, "batch": 16, "rate": 0.01}
-    with running(train(data, settings=settings, out=root / "run").run.path) as server:
+    with running(digits_run) as server:
         yield server
 
 
 def address(server: Running) -> str:
     return f"http://{server.host}:{server.port}/"
-
-
-def draw(page: "Page", points: tuple[tuple[float, float], ...]) -> None:
-    """A stroke on the pad, with the mouse; the points are shares of its side."""
-    box = page.locator("#pad").bounding_box()
-    assert box is not None
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    for place in places[1:]:
-        page.mouse.move(*place, steps=5)
-    page.mouse.up()
-
-
-def hand_over(page: "Page", event: str, *files: tuple[str, bytes]) -> None:
-    page.evaluate(HAND_OVER, [event, [(name, list(data)) for name, data in files]])
-
-
-def holds(page: "Page", where: str, text: str | re.Pattern[str]) -> None:
-    """Waits until an element holds this text. Not by a script, which the page would not let in."""
-    driving.expect(page.locator(where)).to_have_text(text, timeout=PATIENCE * 1000)
-
-
-def says(page: "Page", text: str) -> None:
-    """Waits until the large answer is this."""
-    holds(page, "#answer", text)
-
-
-def rows(page: "Page", num: int) -> list[list[str]]:
-    """The cells of the table, once it has so many rows and an answer in each."""
-    driving.expect(page.locator("#rows tr")).to_have_count(num, timeout=PATIENCE * 1000)
-    waiting = page.locator("#rows td.says", has_text=re.compile("^…$"))
-    driving.expect(waiting).to_have_count(0, timeout=PATIENCE * 1000)
-    return [row.locator("td").all_inner_texts() for row in page.locator("#rows tr").all()]
 
 
 def test_a_drawn_7_is_a_7(digits: Running, visit: Visit) -> None:

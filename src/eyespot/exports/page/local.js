@@ -2,21 +2,23 @@
 // models/predict.py does and asks model.onnx, by onnxruntime in WebAssembly, in one thread, which
 // needs no special headers from whoever serves this folder.
 
-import { address, decoded } from "./pixels.js";
-import { prepare } from "./preparation.js";
+import { bridged } from "./ink.js";
+import { address, decoded, framed } from "./pixels.js";
 
 const TOP = 5;
 
 export async function connect() {
   const [model, session, Tensor] = await Promise.all([facts(), ...opened()]);
 
-  // {probs: Float32Array (K), refusal: number or null} and the picture as the model saw it.
+  // {probs: Float32Array (K), refusal: number or null}, the picture as it was given and as the model
+  // saw it, and the box of what was found in it, or null.
   async function examine(blob) {
-    const picture = prepare(await decoded(blob), model.preparation);
+    const given = await decoded(blob);
+    const { picture, box } = bridged(given, model.preparation);
     const { size, channels } = model.preparation;
     const images = new Tensor("uint8", picture.data, [1, size, size, channels]);
     const { logits, refusal } = await session.run({ images });
-    return { probs: tempered(logits.data, model.temperature), refusal: refusal?.data[0] ?? null, picture };
+    return { probs: tempered(logits.data, model.temperature), refusal: refusal?.data[0] ?? null, given, picture, box };
   }
 
   return {
@@ -36,6 +38,7 @@ export async function connect() {
         refusal: found.refusal,
         ranked: ranked.slice(0, TOP),
         ...(wanted.show ? { saw: await address(found.picture) } : {}),
+        ...(wanted.show && found.box ? { found: await framed(found.given, found.box) } : {}),
       };
     },
     place: "Pictures stay on this device: the model runs in this page.",

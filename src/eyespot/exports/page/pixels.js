@@ -38,7 +38,24 @@ function withoutAlpha(rgba) {
 }
 
 // The address of a PNG of a picture.
-export async function address({ data, width, height, channels }) {
+export function address(picture) {
+  return addressOf(canvasOf(picture));
+}
+
+// The same, at most `most` pixels wide and high, with a frame around a box of it.
+export function framed(picture, { top, left, bottom, right }, most = 480) {
+  const scale = Math.min(1, most / Math.max(picture.width, picture.height));
+  const canvas = new OffscreenCanvas(
+    Math.max(1, Math.round(picture.width * scale)), Math.max(1, Math.round(picture.height * scale)));
+  const context = canvas.getContext("2d");
+  context.drawImage(canvasOf(picture), 0, 0, canvas.width, canvas.height);
+  context.strokeStyle = "#d9480f";
+  context.lineWidth = Math.max(2, Math.max(canvas.width, canvas.height) / 100);
+  context.strokeRect(left * scale, top * scale, (right - left) * scale, (bottom - top) * scale);
+  return addressOf(canvas);
+}
+
+function canvasOf({ data, width, height, channels }) {
   const rgba = new Uint8ClampedArray(width * height * 4);
   for (let at = 0; at < width * height; at++) {
     for (let c = 0; c < 3; c++) rgba[4 * at + c] = data[at * channels + (channels === 3 ? c : 0)];
@@ -46,6 +63,10 @@ export async function address({ data, width, height, channels }) {
   }
   const canvas = new OffscreenCanvas(width, height);
   canvas.getContext("2d").putImageData(new ImageData(rgba, width, height), 0, 0);
+  return canvas;
+}
+
+async function addressOf(canvas) {
   const blob = await canvas.convertToBlob();
   return new Promise((done) => {
     const reader = new FileReader();

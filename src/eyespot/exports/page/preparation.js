@@ -77,7 +77,7 @@ function borderColour({ data, width, height, channels }) {
   });
 }
 
-function coloured({ data, width, height }) {
+export function coloured({ data, width, height }) {
   const out = new Uint8Array(data.length * 3);
   data.forEach((value, at) => out.fill(value, 3 * at, 3 * at + 3));
   return { data: out, width, height, channels: 3 };
