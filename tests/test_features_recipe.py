@@ -7,11 +7,15 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
+from safetensors.numpy import load_file
 
 import eyespot
 from eyespot.errors import ModelError, UsageError
 from eyespot.files import read_table
 from eyespot.models.file import read_card
+from eyespot.nets.pretrained import read_backbone
+from eyespot.nets.standing import net_on, prepared_as, spec_on, thaw
+from eyespot.training.optimizers import layer_groups
 from eyespot.training.recipe import Recipe
 from tiny_backbone import make_backbone
 
@@ -59,7 +63,7 @@ def test_features_and_a_head_make_an_ordinary_model(photos, backbone, tmp_path):
 
 
 def test_the_model_says_of_pixels_what_the_run_says_of_features(photos, backbone, tmp_path):
-    trained = trained_on(photos, backbone, tmp_path / "run", refuse=0.1)
+    trained = trained_on(photos, backbone, tmp_path / "run", valid=0.2)
 
     kept = trained.run.read_predictions("test")
     again = eyespot.evaluate(tmp_path / "run", photos).predictions
@@ -164,6 +168,47 @@ def test_one_image_of_a_class_is_enough(photos, backbone, tmp_path):
     assert len(eyespot.load(tmp_path / "run").classes) == 2
 
 
+def test_the_exported_model_says_the_same(photos, backbone, tmp_path):
+    pytest.importorskip("onnxruntime")
+    run = trained_on(photos, backbone, tmp_path / "run", test_views="mirrors", valid=0.2).run
+
+    eyespot.export(run.path)
+
+    ours, theirs = eyespot.load(run.model), eyespot.load(run.path / "model.onnx")
+    pictures = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3)).astype(np.uint8)
+    for one, other in zip(ours.examine(pictures), theirs.examine(pictures), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
+def test_finetuning_moves_the_last_blocks_alone(photos, backbone, tmp_path):
+    settings = {"backbone": str(backbone), "unfrozen": 2, "epochs": 1, "batch": 16}
+    run = eyespot.train(photos, recipe="finetune", settings=settings, out=tmp_path / "run").run
+
+    before = trained_on(photos, backbone, tmp_path / "still").run
+    moved = {
+        name.split(".")[3]
+        for name, tensor in load_file(run.model).items()
+        if name.startswith("1.trunk") and (tensor != load_file(before.model)[name]).any()
+    }
+    assert moved == {"23", "24", "25", "26"}
+    assert eyespot.load(run.path).predict([photos / "red" / "0.png"])[0].label == "red"
+    assert len(read_table(run.history)) == 1
+
+
+def test_earlier_blocks_learn_slower(tmp_path, backbone):
+    found = read_backbone(backbone)
+    net = net_on(
+        found, spec_on(found, size=32), prepared_as(found, size=32, fit="pad"), num_classes=2
+    )
+    thaw(net, 3)
+
+    groups = layer_groups(net)
+
+    assert [round(group["share"], 3) for group in groups] == [1.0, 0.8, 0.64, 0.512]
+    trained = {id(weight) for group in groups for weight in group["params"]}
+    assert trained == {id(weight) for weight in net.parameters() if weight.requires_grad}
+
+
 @pytest.mark.parametrize(
     ("fields", "reason"),
     [
@@ -173,6 +218,7 @@ def test_one_image_of_a_class_is_enough(photos, backbone, tmp_path):
         ({"backbone": "x", "dropout": 0.5}, "dropout = 0.5 is not for a backbone"),
         ({"backbone": "x", "channels": 1}, "channels = 1 is not for a backbone"),
         ({"backbone": "x", "unfrozen": 1, "embed": False}, "changes the backbone"),
+        ({"backbone": "x", "unfrozen": 1, "optimizer": "muon"}, "muon has one rate"),
     ],
 )
 def test_wishes_that_contradict_each_other_are_refused(fields, reason):

@@ -21,8 +21,8 @@ ColumnsOption = Annotated[
 RecipeOption = Annotated[
     str | None,
     typer.Option(
-        help="A .toml file or a name: quick, standard (if none is given), best, features, or a "
-        "classic: two-conv, augmented, plateau, batchnorm, characters."
+        help="A .toml file or a name: quick, standard (if none is given), best, features, "
+        "finetune, or a classic: two-conv, augmented, plateau, batchnorm, characters."
     ),
 ]
 SettingsOption = Annotated[

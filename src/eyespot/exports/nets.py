@@ -25,10 +25,12 @@ from eyespot.exports.layers import (
 )
 from eyespot.exports.refusal import add_refusal
 from eyespot.models.torch_model import TorchModel
+from eyespot.nets.backbone import BackboneNet
 from eyespot.nets.convnet import ConvNet, Stage
 from eyespot.nets.ensemble import Ensemble
 from eyespot.nets.features import Tapped
 from eyespot.nets.layers import POOLS, LayersNet
+from eyespot.nets.mobilenet import SHOWN, Convolution, MobileNetV1
 from eyespot.nets.refusal import Refusal
 from eyespot.values import Views
 
@@ -129,6 +131,11 @@ def _add_net(graph: Graph, x: str, net: nn.Module, name: str) -> tuple[str, list
         return _add_convnet(graph, x, normalise, body, name)
     if isinstance(body, LayersNet):
         return _add_layers_net(graph, x, normalise, body, name)
+    if isinstance(body, BackboneNet) and isinstance(body.trunk, MobileNetV1):
+        return _add_mobilenet(graph, x, normalise, body, name)
+    if isinstance(body, BackboneNet):
+        kind = body.spec.trunk.architecture
+        raise ModelError(f"the model stands on a {kind}, which no export knows yet")
     raise ModelError(f"the model has a net {type(body).__name__}, which no export knows yet")
 
 
@@ -144,6 +151,31 @@ def _add_convnet(
         activations.append(x)
     x = graph.add("Flatten", graph.add("GlobalMaxPool", x))
     activations.append(x)
+    return add_linear(graph, x, net.head, f"{name}.head"), activations
+
+
+def _add_mobilenet(
+    graph: Graph, x: str, normalise: nn.Module, net: BackboneNet, name: str
+) -> tuple[str, list[str]]:
+    """Its layers, the maps that it shows among them, the mean of the last one, and the head."""
+    assert isinstance(net.trunk, MobileNetV1)
+    x = add_scale(graph, x, scale_of(normalise), maps=True)
+    activations = []
+    for number, layer in enumerate(net.trunk.layers):
+        assert isinstance(layer, Convolution)
+        weight = (layer.weight * layer.scale.reshape(-1, 1, 1, 1)).detach().numpy()
+        own = f"{name}.trunk{number}"
+        arrays = [graph.array(f"{own}.weight", weight)]
+        arrays.append(graph.array(f"{own}.bias", layer.shift.detach().numpy()))
+        padding = {"auto_pad": "SAME_UPPER"} if layer.uneven else {"pads": [layer.padding] * 4}
+        attributes = {"strides": [layer.stride] * 2, "group": layer.groups, **padding}
+        x = graph.add("Conv", x, *arrays, attributes=attributes)
+        x = graph.add("Clip", x, graph.floats(0.0), graph.floats(6.0))
+        if number in [2 * blocks for blocks in SHOWN]:
+            activations.append(x)
+    x = graph.add("Flatten", graph.add("GlobalAveragePool", x))
+    activations.append(x)
+    assert isinstance(net.head, nn.Linear)
     return add_linear(graph, x, net.head, f"{name}.head"), activations
 
 

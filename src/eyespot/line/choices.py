@@ -33,9 +33,12 @@ def choice(recipe: Recipe, num_train: int) -> str:
             f"{PurePath(recipe.backbone or '').name}{mirrored}"
         )
     looks = [word for word, fields in _VARIED.items() if any(getattr(recipe, f) for f in fields)]
-    like = ", others redrawn like them" if recipe.ink else ""
+    how = ", others redrawn like them" if recipe.ink else ""
+    if recipe.net == "backbone":
+        blocks = count(recipe.unfrozen, "block")
+        how += f"; the last {blocks} of {PurePath(recipe.backbone or '').name} learn, too"
     return (
-        f"{kind}, {colour} {recipe.size}x{recipe.size}{like}, {', '.join(looks) or 'not varied'}, "
+        f"{kind}, {colour} {recipe.size}x{recipe.size}{how}, {', '.join(looks) or 'not varied'}, "
         f"{count(recipe.epochs or 0, 'epoch')} in batches of {recipe.batch} "
         f"({count(num_steps(recipe, num_train), 'step')})"
     )

@@ -132,6 +132,21 @@ def learn_head(
     return [epoch], score
 
 
+def begin_with_head(
+    model: "TorchModel", loaded: Loaded, parts: Split, recipe: Recipe, tell: Progress
+) -> HeadScore:
+    """Fits the head to the features of the backbone as it is, and thaws its last stages.
+
+    A head of chance would tear at them before it is any good (Kumar et al. 2022, arXiv 2202.10054).
+    """
+    from eyespot.nets.standing import thaw
+
+    score = fit_head(model, featured(loaded.dataset, recipe, tell), parts, recipe)
+    tell.say(f"the head alone, in folds of the training part: accuracy {score}")
+    thaw(model.net, recipe.unfrozen)
+    return score
+
+
 def _measured(model: "TorchModel", loaded: Loaded, places: Sequence[int]) -> tuple[float, float]:
     """Mean cross-entropy in nats and accuracy; NaN where there is no image."""
     if not places:

@@ -16,7 +16,7 @@ from eyespot.evaluation.record import write_record
 from eyespot.evaluation.suspects import suspects
 from eyespot.files import Run, write_issues, write_json, write_text
 from eyespot.line.explaining import heats_of
-from eyespot.line.featuring import learn_head, pixels_of
+from eyespot.line.featuring import begin_with_head, learn_head, pixels_of
 from eyespot.line.learning import learn
 from eyespot.line.model import calibrated, predictions_of, scored, untrained
 from eyespot.line.planning import Plan
@@ -49,6 +49,8 @@ def train_one(run: Run, plan: Plan, work: Work) -> Trained:
     if loaded.images.ndim == 2:  # features of a backbone
         history, score = learn_head(run, model, loaded, parts, recipe)
     else:
+        if recipe.unfrozen:
+            score = begin_with_head(model, loaded, parts, recipe, work.tell)
         history = learn(run, model, loaded, parts, recipe, work.tell)
     model, valid = calibrated(model, loaded, parts, recipe)
     test = predictions_of(model, loaded, parts.indices("test"))

@@ -68,6 +68,10 @@ class BackboneNet(nn.Module):
     def logits_of(self, last: Tensor) -> Tensor:
         return self.head(last)  # type: ignore[no-any-return]
 
+    def stages(self) -> list[list[nn.Module]]:
+        """Those of the trunk, from the last to the first."""
+        return cast(Trunk, self.trunk).stages()
+
     def remembered(self, rows_BF: Tensor) -> tuple[Tensor, list[Tensor]]:
         """Logits, and the features of each depth, from rows that `row` made."""
         *found, last = torch.split(rows_BF, [*self.depths, self.depths[-1]], dim=1)

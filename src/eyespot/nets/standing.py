@@ -59,6 +59,22 @@ def net_on(
     return net
 
 
+def thaw(net: nn.Module, unfrozen: int) -> None:
+    """Lets the head learn, and so many of the trunk's stages; all else stands still."""
+    body = body_of(net)
+    stages = body.stages()
+    if unfrozen and not stages:
+        raise ModelError(
+            f"the backbone {body.spec.source} is a graph, which cannot be trained; take the recipe "
+            "features"
+        )
+    net.requires_grad_(False)
+    body.head.requires_grad_(True)
+    for stage in stages[:unfrozen]:
+        for module in stage:
+            module.requires_grad_(True)
+
+
 def kept_tensors(net: nn.Module) -> dict[str, Tensor]:
     """The net's tensors that a model file holds: not those of a trunk that it refers to."""
     left = tuple(f"{name}.trunk." for name, _ in _referring(net))

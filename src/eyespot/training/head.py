@@ -11,7 +11,14 @@ import numpy as np
 from eyespot.training.regression import fit_regression
 from eyespot.values import Array
 
-STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # of the regression: the larger, the less is held back
+STRENGTHS = (
+    1e-4,
+    1e-3,
+    1e-2,
+    3e-2,
+    1e-1,
+    1.0,
+)  # of the regression: the larger, the less is held back
 USUAL = 1e-2  # where there are too few images to choose by
 _UNSEEN = -20.0  # the bias of a class without an image
 
@@ -54,6 +61,8 @@ class HeadScore:
         return {**asdict(self), **judged}
 
     def __str__(self) -> str:
+        if not self.nums:
+            return "unknown, there are too few images"
         return f"{self.mean:.4f} +- {self.sd:.4f} (mean and sd of {len(self.nums)} folds)"
 
 

@@ -54,7 +54,7 @@ def take_step(
         return False
     shards.gather()
     for group in state.optimizer.param_groups:
-        group["lr"] = rate
+        group["lr"] = rate * group.get("share", 1.0)
     state.optimizer.step()
     if state.average:
         state.average.update(state.net, state.step)
