@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from eyespot.exports.web.browser import find_browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
+
+# A shell starts what runs in the background with Ctrl-C ignored, for this process and its children.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TINY = {"kind": "ink", "epochs": 2, "width": 8, "batch": 16, "rate": 0.01}
 
