@@ -346,4 +346,6 @@ def test_what_belongs_to_an_optimizer_or_a_schedule_changes_with_it() -> None:
 
 
 def test_every_net_can_be_named() -> None:
-    assert [Recipe(net="convnet").net, Recipe(layers=[FLAT]).net] == list(NETS)
+    named = [Recipe(net="convnet"), Recipe(layers=[FLAT]), Recipe(net="backbone")]
+
+    assert [recipe.net for recipe in named] == list(NETS)
