@@ -49,7 +49,6 @@ function sentence(said, label) {
 
 function showRanked(ranked) {
   const list = get("ranked");
-  list.classList.toggle("wide", ranked.some(({ label }) => label.length > 2));
   list.replaceChildren(
     ...ranked.map(({ label, probability }) =>
       made("li", {},

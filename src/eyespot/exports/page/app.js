@@ -62,6 +62,7 @@ async function start(backend) {
 
   async function list(record) {
     record.listed = true;
+    records.update(record);
     record.thumbnail ??= await thumbnail(record.blob);
     records.update(record);
   }
@@ -72,7 +73,7 @@ async function start(backend) {
     if (!record.full) ask(record, { show: true, heat: true });
   }
 
-  // Files: all are answered, the last one is shown.
+  // Files: all are answered; the first is shown, and at the end the last.
   const waiting = [];
   let busy = 0;
   async function takeFiles(files) {
@@ -80,7 +81,8 @@ async function start(backend) {
     openTab("files");
     tell(null);
     for (const file of files) {
-      const record = { name: file.name || "pasted picture", blob: file, said: null, error: null };
+      const record = { name: file.name || "pasted picture", blob: file, said: null, error: null, listed: true };
+      records.update(record);  // in the order in which they came, whichever is answered first
       waiting.push(record);
     }
     while (busy < AT_ONCE && waiting.length) work();
@@ -90,7 +92,7 @@ async function start(backend) {
     while (waiting.length) {
       const record = waiting.shift();
       await list(record);
-      if (!waiting.length) {
+      if (!waiting.length || !current) {
         current = record;
         preview(record);
         await ask(record, { show: true, heat: true });

@@ -10,7 +10,7 @@ export function introduce(model, place) {
   document.title = `${name} - eyespot`;
   get("name").textContent = name;
   const { classes, size, channels } = model;
-  get("facts").textContent = `${classes.length} classes, ${size} x ${size} ${channels === 1 ? "grey" : "colour"}`;
+  get("facts").textContent = `${classes.length} classes, ${size} × ${size} ${channels === 1 ? "grey" : "colour"}`;
   const some = classes.slice(0, MOST).map(shown).join(", ");
   const more = classes.length > MOST ? ` and ${classes.length - MOST} more` : "";
   get("knows").textContent = `It knows ${some}${more}. ${model.kind === "ink" ? "Draw one of them, or give it a picture." : "Give it a picture."}`;

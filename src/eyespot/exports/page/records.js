@@ -14,7 +14,8 @@ export function startRecords({ select }) {
     else get("rows").prepend(row);
     rows.set(record, row);
     get("list").hidden = false;
-    get("count").textContent = String(rows.size);
+    const answered = [...rows.keys()].filter(({ said, error }) => said || error).length;
+    get("count").textContent = answered < rows.size ? `${answered} of ${rows.size} answered` : String(rows.size);
   }
 
   function mark(record) {
