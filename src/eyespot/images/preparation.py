@@ -35,7 +35,7 @@ def prepare(pixels: Array, *, size: int, channels: Literal[1, 3], fit: Fit) -> A
     if fit == "pad":
         prepared = _padded(pixels, size)
     elif fit == "stretch" or fit == "crop":
-        prepared = _resized(pixels, size, size)
+        prepared = resized(pixels, size, size)
     else:
         assert_never(fit)
     return prepared if prepared.shape[2] == channels else prepared.repeat(channels, axis=2)
@@ -56,16 +56,14 @@ def _padded(pixels: Array, size: int) -> Array:
     """The whole picture in the middle of a square; a side keeps at least one pixel."""
     height, width = pixels.shape[:2]
     if height == width:
-        return _resized(pixels, size, size)
+        return resized(pixels, size, size)
     longest = max(height, width)
     new_height = max(1, (2 * height * size + longest) // (2 * longest))
     new_width = max(1, (2 * width * size + longest) // (2 * longest))
     top, left = (size - new_height) // 2, (size - new_width) // 2
     square = np.empty((size, size, pixels.shape[2]), np.uint8)
     square[:] = _border_colour(pixels)
-    square[top : top + new_height, left : left + new_width] = _resized(
-        pixels, new_width, new_height
-    )
+    square[top : top + new_height, left : left + new_width] = resized(pixels, new_width, new_height)
     return square
 
 
@@ -79,9 +77,10 @@ def _border_colour(pixels: Array) -> Array:
     return median
 
 
-def _resized(pixels: Array, width: int, height: int) -> Array:
+def resized(pixels: Array, width: int, height: int) -> Array:
+    """uint8 (height, width, C) of uint8 (H, W, C)."""
     image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
     # One after the other: Pillow 13 itself would begin with the height where it shrinks more.
     wide = image.resize((width, image.height), Image.Resampling.BILINEAR)
-    resized = wide.resize((width, height), Image.Resampling.BILINEAR)
-    return np.array(resized).reshape(height, width, -1)
+    both = wide.resize((width, height), Image.Resampling.BILINEAR)
+    return np.array(both).reshape(height, width, -1)

@@ -18,10 +18,10 @@ FINE to one of the picture; sizes in fine pixels, // rounds down:
 """
 
 import numpy as np
-from PIL import Image
 
 from eyespot.images.inkstyle import UNIT
 from eyespot.images.paper import slid
+from eyespot.images.preparation import resized
 from eyespot.values import Array, InkStyle
 
 FINE = 8
@@ -50,8 +50,7 @@ def _drawn(ink: Array, threshold: int, style: InkStyle, size: int, grow: int) ->
     side = min(style.side.middle * FINE // UNIT, 2 * size * FINE)
     line = _grown(_line(ink, threshold, side, grow), grow)
     fine = _placed(line, style, size).astype(np.uint8) * np.uint8(255)
-    small = Image.fromarray(fine).resize((size, size), Image.Resampling.BILINEAR)
-    return np.asarray(small).astype(np.int64)
+    return resized(fine[..., np.newaxis], size, size)[..., 0].astype(np.int64)
 
 
 def _line(ink: Array, threshold: int, side: int, grow: int) -> Array:
@@ -62,8 +61,7 @@ def _line(ink: Array, threshold: int, side: int, grow: int) -> Array:
     tall, wide = (
         max((2 * one * wanted + longest) // (2 * longest), FINE // 2) for one in (height, width)
     )
-    image = Image.fromarray(ink).resize((wide, tall), Image.Resampling.BILINEAR)
-    found: Array = np.asarray(image) > threshold
+    found: Array = resized(ink[..., np.newaxis], wide, tall)[..., 0] > threshold
     return found
 
 
