@@ -45,7 +45,7 @@ def read(out: Path, kind: str = "part") -> list[dict[str, object]]:
 def work(model: Path, sources: list[str], out: Path, *, size: int, only: set[int] | None = None):
     """What the workers do, in this process. Returns the stock."""
     found = stock(sources, size=size)
-    worker = Answering(model.read_bytes(), model.name, place(str(out)), Asked(top=1))
+    worker = Answering(place(str(model)), place(str(out)), Asked(top=1))
     out.mkdir(exist_ok=True)
     for portion in found.portions():
         if only is None or portion.number in only:
@@ -128,7 +128,7 @@ def test_a_url_of_fsspec_is_read_and_written(digits_model, tmp_path):
         memory.pipe(f"/{tmp_path.name}/in/{file.name}", file.read_bytes())
     found = stock([f"memory://{tmp_path.name}/in"], size=8)
     out = place(f"memory://{tmp_path.name}/out")
-    worker = Answering(digits_model.read_bytes(), digits_model.name, out, Asked(top=1))
+    worker = Answering(place(str(digits_model)), out, Asked(top=1))
     for portion in found.portions():
         worker._answer(portion)
 

@@ -82,7 +82,7 @@ ClusterOption = Annotated[
     ),
 ]
 WorkersOption = Annotated[
-    int | None, typer.Option(min=1, help="With --cluster: how many processes work; all cores.")
+    int | None, typer.Option(min=1, help="With --cluster: how many processes work.")
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 

@@ -26,6 +26,8 @@ def command(
     columns: given.ColumnsOption = None,
     quarantine: given.QuarantineOption = None,
     labels: given.LabelsOption = None,
+    cluster: given.ClusterOption = None,
+    workers: given.WorkersOption = None,
     as_json: given.JsonOption = False,
 ) -> None:
     """Train a classifier on a pile of images.
@@ -34,9 +36,10 @@ def command(
     class, a folder with train/ and test/ folders, IDX files, a labels table (.csv, .tsv) beside
     its images, a pixel table, an .npz, or a .zip of any of these.
     """
+    from eyespot.cluster.training import engine_on
     from eyespot.line import train
 
-    with LiveProgress() as progress:
+    with LiveProgress() as progress, engine_on(cluster, workers) as engine:
         trained = train(
             data,
             recipe=recipe,
@@ -49,6 +52,7 @@ def command(
             minutes=minutes,
             ensemble=ensemble,
             resume=resume,
+            engine=engine,
             progress=progress,
         )
     run = trained.run

@@ -49,7 +49,6 @@ def joined(wanted: str, *, action: str, store: int = 0) -> Iterator[Cluster]:
         raise MissingExtra("ray", extra="cluster", action=action)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told what is done here
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # its errors come as exceptions, too
     with warnings.catch_warnings():  # Ray's own code calls what Ray has deprecated
         warnings.simplefilter("ignore")
         import ray
@@ -73,7 +72,7 @@ def _start(wanted: str, store: int) -> None:
     quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
     own: dict[str, Any] = {
         "include_dashboard": False,
-        "object_store_memory": max(2 * store, _LEAST_STORE),
+        "object_store_memory": max(store, _LEAST_STORE),
     }
     before = signal.getsignal(signal.SIGTERM)
     try:
@@ -122,8 +121,11 @@ def _not_joined(wanted: str, error: Exception) -> EyespotError:
 
 
 def _quiet() -> None:
+    import ray._private.worker
     from ray.data import DataContext
 
+    # What is said of dead workers goes to stdout else, among the data, whatever log_to_driver says.
+    ray._private.worker._worker_logs_enabled = False
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -151,10 +153,10 @@ def told() -> Iterator[None]:
 
     try:
         yield
-    except EyespotError:
-        raise
     except Exception as error:
         own = _own(error)
+        if own is error:
+            raise
         if own is not None:
             raise own from error
         if isinstance(error, failures.ObjectStoreFullError | failures.OutOfDiskError):
@@ -189,6 +191,8 @@ def _own(error: BaseException) -> EyespotError | None:
 
 def _bare(error: EyespotError) -> EyespotError:
     """The same without Ray's type: a wrapped error is of a class of its own, made on the spot."""
+    if type(error).__module__ == EyespotError.__module__:
+        return error
     kinds = (kind for kind in type(error).__mro__ if kind.__module__ == EyespotError.__module__)
     plain: Any = Exception.__new__(
         next(kinds, EyespotError)

@@ -2,6 +2,7 @@
 
     answers/
       manifest.json            what is asked: model, images, how they are cut
+      model.safetensors        the model, for the workers
       part-0000012.parquet     name, label, probability, unknown, refusal
       quarantine-0000012.parquet   name, reason: the pictures of portion 12 that cannot be read
       counts.json              written last, when everything is there, once

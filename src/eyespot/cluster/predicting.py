@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from eyespot import __version__
 from eyespot.cluster.connection import Cluster, joined
@@ -72,6 +71,8 @@ def predict_on(
         "accept_all": asked.accept_all,
     }
     done = begin(target, manifest)
+    kept = target / path.name
+    kept.write(data)  # where every worker finds it
     fresh = 0
     if len(done) < found.num_portions:
         with joined(cluster, action="--cluster") as ray:
@@ -79,7 +80,7 @@ def predict_on(
             if done:
                 say(f"{len(done):,} portions are answered already")
             known = _known(found, done)
-            for told in _run(ray, data, path.name, found, done, target, asked, workers):
+            for told in _run(ray, kept, found, done, target, asked, workers):
                 fresh += told
                 progress(known + fresh, found.num)
     counts = counted(target, num=found.num, num_portions=found.num_portions)
@@ -93,8 +94,7 @@ def _known(found: Stock, done: set[int]) -> int:
 
 def _run(
     cluster: Cluster,
-    model: bytes,
-    name: str,
+    model: Place,
     found: Stock,
     done: set[int],
     out: Place,
@@ -102,7 +102,6 @@ def _run(
     workers: int | None,
 ) -> Iterator[int]:
     """Has all portions answered that are not yet; yields the pictures of each."""
-    import ray
     import ray.data
 
     items = [
@@ -114,7 +113,7 @@ def _run(
     todo = ray.data.from_items(items, override_num_blocks=len(items))
     answered = todo.map_batches(
         Answering,
-        fn_constructor_kwargs={"model": ray.put(model), "name": name, "out": out, "asked": asked},
+        fn_constructor_kwargs={"model": model, "out": out, "asked": asked},
         batch_size=1,
         batch_format="numpy",
         compute=ray.data.ActorPoolStrategy(size=num),
@@ -125,15 +124,12 @@ def _run(
 
 
 class Answering:
-    """A worker that holds the model. model: the bytes of its file, so that no disk is shared."""
+    """A worker that holds the model."""
 
-    def __init__(self, model: Any, name: str, out: Place, asked: Asked) -> None:
-        import ray
-
-        data = ray.get(model) if isinstance(model, ray.ObjectRef) else model
+    def __init__(self, model: Place, out: Place, asked: Asked) -> None:
         with tempfile.TemporaryDirectory(prefix="eyespot-model-") as folder:
-            path = Path(folder, name)
-            path.write_bytes(data)
+            path = Path(folder, Path(model.path).name)
+            path.write_bytes(model.read())
             self._model = load(path)
         self._out, self._asked = out, asked
 

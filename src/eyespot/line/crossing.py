@@ -1,15 +1,17 @@
 """A cross-validation: its trainings one after the other, and what they say together."""
 
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
+from eyespot.data.loading import Loaded
 from eyespot.data.splits import Split
 from eyespot.data.summary import sentences, summarised
 from eyespot.evaluation import judge
 from eyespot.evaluation.folds import fold_scores, pooled
 from eyespot.evaluation.record import write_record
-from eyespot.files import Run, write_json
+from eyespot.files import Run, remove_leftovers, write_json
+from eyespot.line.engine import Here
 from eyespot.line.folding import (
     FoldPlan,
     nothing,
@@ -20,19 +22,48 @@ from eyespot.line.folding import (
 )
 from eyespot.line.model import ensemble
 from eyespot.line.planning import Plan
+from eyespot.line.progress import Progress, Silence
 from eyespot.line.single import Work, build_report, pictures_of, train_one, write_plan
 from eyespot.line.trained import Trained
-from eyespot.values import Evaluation
+from eyespot.training.recipe import Recipe
+from eyespot.values import Evaluation, Issue
 
 if TYPE_CHECKING:
     from eyespot.models.torch_model import TorchModel
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shared:
+    """What the trainings of all folds have in common. issues: of the set, not of a fold."""
+
+    recipe: Recipe
+    loaded: Loaded
+    issues: tuple[Issue, ...]
+    work: Work
+
+
+def _train_fold(shared: _Shared, item: tuple[Run, Split], tell: Progress) -> None:
+    """The training of one fold, maybe in another process."""
+    from eyespot.training.checkpoint import remove_checkpoints
+
+    fold, parts = item
+    tell.say(parts.how)
+    fold.path.mkdir(exist_ok=True)
+    remove_leftovers(fold.path)
+    issues = (*shared.issues, *parts.issues)
+    plan = Plan(recipe=shared.recipe, loaded=shared.loaded, split=parts, issues=issues)
+    write_plan(fold, plan)
+    notes, started = sentences(issues), time.perf_counter()
+    done = train_one(fold, plan, replace(shared.work, notes=notes, started=started, tell=tell))
+    remove_checkpoints(fold)
+    if done.evaluation:
+        tell.say(f"{parts.how.partition(':')[0]}: test accuracy {done.evaluation.accuracy}")
 
 
 def train_all_folds(
     run: Run, plan: Plan, made: FoldPlan, work: Work, *, ensembled: bool
 ) -> Trained:
     """A training for each fold in a folder of its own, and what they say together in the run's."""
-    from eyespot.training.checkpoint import remove_checkpoints
     from eyespot.training.origin import find_origin
 
     recipe = plan.recipe.model_copy(update={"folds": None})
@@ -40,19 +71,9 @@ def train_all_folds(
     of_folds = set(made.issues)
     own = [issue for issue in plan.issues if issue not in of_folds]
 
-    def train_fold(fold: Run, parts: Split) -> None:
-        issues = (*own, *parts.issues)
-        fold_plan = Plan(recipe=recipe, loaded=made.loaded, split=parts, issues=issues)
-        write_plan(fold, fold_plan)
-        notes = sentences(issues)
-        done = train_one(fold, fold_plan, replace(work, notes=notes, started=time.perf_counter()))
-        remove_checkpoints(fold)
-        if done.evaluation:
-            work.tell.say(
-                f"{parts.how.partition(':')[0]}: test accuracy {done.evaluation.accuracy}"
-            )
-
-    said = train_folds(folds, made, train_fold, work.tell)
+    alone = replace(work, tell=Silence(), engine=Here())
+    shared = _Shared(recipe=recipe, loaded=made.loaded, issues=tuple(own), work=alone)
+    said = train_folds(folds, made, _train_fold, shared, work.engine, work.tell)
     scores, test = fold_scores(said), pooled(said, plan.loaded.dataset.names)
     model: TorchModel | None = None
     tested: Evaluation | None = None

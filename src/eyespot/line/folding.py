@@ -1,7 +1,8 @@
 """Cross-validation: a training for each fold in a folder of its own, and what they say together."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from eyespot.data.loading import Loaded
 from eyespot.data.splits import Split
 from eyespot.errors import UsageError
 from eyespot.evaluation.folds import FoldScores
-from eyespot.files import Run, read_table, remove_leftovers
+from eyespot.files import Run, read_table
+from eyespot.line.engine import Engine, Task
 from eyespot.line.progress import Progress
 from eyespot.training.recipe import Recipe
 from eyespot.values import Issue, Predictions
@@ -76,25 +78,24 @@ def plan_folds(loaded: Loaded, recipe: Recipe) -> FoldPlan:
 def train_folds(
     folds: Sequence[Run],
     made: FoldPlan,
-    train_one: Callable[[Run, Split], None],
+    train_one: Task,
+    shared: Any,
+    engine: Engine,
     tell: Progress,
 ) -> list[Predictions]:
     """What each fold's model says of the images of that fold.
 
-    train_one: trains in a folder, which a kill may have left half way. A fold that is done is not
-    trained again.
+    train_one: trains one, in a folder which a kill may have left half way. A fold that is done is
+    not trained again.
     """
-    told = []
+    todo = []
     for fold, parts in zip(folds, made.splits, strict=True):
         if _is_done(fold):
             tell.say(f"{parts.how}, done")
         else:
-            tell.say(parts.how)
-            fold.path.mkdir(exist_ok=True)
-            remove_leftovers(fold.path)
-            train_one(fold, parts)
-        told.append(fold.read_predictions("test"))
-    return told
+            todo.append((fold, parts))
+    engine.each(train_one, shared, todo, tell)
+    return [fold.read_predictions("test") for fold in folds]
 
 
 def record_of(folds: Sequence[Run], scores: FoldScores) -> list[dict[str, object]]:

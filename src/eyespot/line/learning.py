@@ -35,15 +35,23 @@ class Saving:
 
     def __init__(self, run: Run, card: ModelCard, state: "State", world: "World") -> None:
         self._run, self._card, self._state, self._world = run, card, state, _facts(world)
-        self._plan = _plan(run)
+        self._peers, self._leads = world.peers, world.leads
+        self._plan = _plan(run) if self._leads else ""
         self._cost, self._saved = 0.0, time.perf_counter()
         self._num_written = 0
 
     def restore(self, tell: Progress) -> None:
-        """Puts the state where the run's last checkpoint was, if there is one."""
+        """Puts the state where the run's last checkpoint was, if there is one.
+
+        Of several processes that train together one reads it, and gives it to the others.
+        """
         from eyespot.training.checkpoint import load_checkpoint
 
-        content, unusable = load_checkpoint(self._run, plan=self._plan)
+        content, unusable = None, list[str]()
+        if self._leads:
+            content, unusable = load_checkpoint(self._run, plan=self._plan)
+        if self._peers:
+            content = self._peers.shared(content)
         for sentence in unusable:
             tell.say(f"{sentence}; the one before it is used" if content else sentence)
         if content is None:
@@ -69,6 +77,8 @@ class Saving:
         """
         from eyespot.training.checkpoint import save_checkpoint
 
+        if not self._leads:
+            return
         started = time.perf_counter()
         self.write_results()
         if self._state.finite():
@@ -82,7 +92,7 @@ class Saving:
         from eyespot.models.torch_model import weights_of
 
         state = self._state
-        if len(state.history) == self._num_written:
+        if not self._leads or len(state.history) == self._num_written:
             return
         write_history(self._run, state.history)
         if state.best_number > self._num_written:
@@ -109,12 +119,27 @@ def learn(
     After an interruption the same call goes on from the last checkpoint of the run, to the very
     same bits. Ctrl-C and SIGTERM wait until the step is done and saved.
     """
-    from eyespot.training.loop import finished, fit
-    from eyespot.training.state import State
     from eyespot.training.world import find_world
 
-    world = find_world()
-    train, valid = samples_of(loaded, parts)
+    return learn_samples(run, model, *samples_of(loaded, parts), recipe, find_world(), tell)
+
+
+def learn_samples(
+    run: Run,
+    model: "TorchModel",
+    train: "Samples",
+    valid: "Samples",
+    recipe: Recipe,
+    world: "World",
+    tell: Progress,
+) -> list[Epoch]:
+    """The same, of samples, in a world that may have peers: each of them makes this call.
+
+    Their leading process alone reads and writes the run folder. They do not wait for signals.
+    """
+    from eyespot.training.loop import finished, fit
+    from eyespot.training.state import State
+
     state = State.of(model.net, recipe, world, num_classes=len(model.classes))
     saving = Saving(run, model.card, state, world)
     saving.restore(tell)
@@ -123,7 +148,7 @@ def learn(
 
         def pause() -> bool:
             saving.save_if_due()
-            return patience.over
+            return patience.over and not world.peers
 
         while not finished(state, recipe, len(train)):
             for epoch in fit(state, train, valid, recipe, world, pause=pause):
@@ -168,5 +193,6 @@ def _facts(world: "World") -> dict[str, Any]:
         "device": str(world.device),
         "precision": world.precision,
         "threads": world.threads,
+        "workers": world.peers.num if world.peers else 1,
         "processor": torch.cpu.get_capabilities().get("cpu_name", ""),
     }

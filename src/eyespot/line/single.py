@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from eyespot.data.keeping import write_split
 from eyespot.data.loading import Loaded
@@ -15,9 +15,9 @@ from eyespot.evaluation.folds import pooled
 from eyespot.evaluation.record import write_record
 from eyespot.evaluation.suspects import suspects
 from eyespot.files import Run, write_issues, write_json, write_text
+from eyespot.line.engine import Engine, Here
 from eyespot.line.explaining import heats_of
 from eyespot.line.featuring import begin_with_head, learn_head, pixels_of
-from eyespot.line.learning import learn
 from eyespot.line.model import calibrated, predictions_of, scored, untrained
 from eyespot.line.planning import Plan
 from eyespot.line.progress import Progress
@@ -37,6 +37,7 @@ class Work:
     source: Sequence[str]
     tell: Progress
     started: float
+    engine: Engine = field(default_factory=Here)
 
 
 def train_one(run: Run, plan: Plan, work: Work) -> Trained:
@@ -51,7 +52,7 @@ def train_one(run: Run, plan: Plan, work: Work) -> Trained:
     else:
         if recipe.unfrozen:
             score = begin_with_head(model, loaded, parts, recipe, work.tell)
-        history = learn(run, model, loaded, parts, recipe, work.tell)
+        history = work.engine.learn(run, model, loaded, parts, recipe, work.tell)
     model, valid = calibrated(model, loaded, parts, recipe)
     test = predictions_of(model, loaded, parts.indices("test"))
     evaluation = judge(test) if len(test) else None

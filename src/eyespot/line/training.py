@@ -16,6 +16,7 @@ from eyespot.errors import MissingExtra, UsageError
 from eyespot.files import Run
 from eyespot.line.choices import cautions, choice
 from eyespot.line.crossing import train_all_folds
+from eyespot.line.engine import Engine, Here
 from eyespot.line.featuring import faint_of, featured, on_backbone
 from eyespot.line.folding import check_folds, plan_folds
 from eyespot.line.holding import noting, run_folder
@@ -54,6 +55,7 @@ def train(
     minutes: float | None = None,
     ensemble: bool = False,
     resume: str | Path | None = None,
+    engine: Engine | None = None,
     progress: Progress | None = None,
 ) -> Trained:
     """Trains a classifier on a pile of images and writes its run folder.
@@ -75,7 +77,7 @@ def train(
 
     resume: the folder of a run that was interrupted. It goes on from its last checkpoint to the
     same bits as if nothing had been; data and recipe are its own, and nothing else is given, but
-    for a source that was in memory.
+    for a source that was in memory. engine: who computes; this process if not given.
     Raises EyespotError: UsageError, DataError, ResourceError or MissingExtra.
     """
     _require("torch", "matplotlib", "jinja2")
@@ -118,7 +120,7 @@ def train(
     dataset = arranged_set(dataset, request.wish)
     with run_folder(out, dataset, resume) as run, noting(run, request):
         write_request(run, request)
-        trained = _train_in(run, dataset, request, tell, started)
+        trained = _train_in(run, dataset, request, engine or Here(), tell, started)
         remove_checkpoints(run)
     if told := trained.doubt():
         tell.say(told)
@@ -126,7 +128,7 @@ def train(
 
 
 def _train_in(
-    run: Run, dataset: Dataset, request: Request, tell: Progress, started: float
+    run: Run, dataset: Dataset, request: Request, engine: Engine, tell: Progress, started: float
 ) -> Trained:
     """The line, in a run folder that is this process's."""
     wish = request.wish
@@ -160,7 +162,14 @@ def _train_in(
     write_request(run, replace(request, fitted=recipe.toml(), classes=loaded.dataset.classes))
     plan = Plan(recipe=recipe, loaded=loaded, split=parts, issues=issues)
     write_plan(run, plan, made.folds.numbers if made else None)
-    work = Work(looks=looks, notes=notes, source=request.words, tell=tell, started=started)
+    work = Work(
+        looks=looks,
+        notes=notes,
+        source=request.words,
+        tell=tell,
+        started=started,
+        engine=engine,
+    )
     if made:
         return train_all_folds(run, plan, made, work, ensembled=request.ensemble)
     return train_one(run, plan, work)

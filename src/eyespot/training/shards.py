@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from eyespot.training.peers import Peers, share_normalisation
 from eyespot.training.recipe import Recipe
 from eyespot.training.world import World
 
@@ -21,20 +22,28 @@ LEAST_IMAGES = 32  # halves of fewer tell a batch normalisation little about mea
 def num_shards(net: nn.Module, recipe: Recipe, world: World) -> int:
     """Into how many parts each batch is cut: two on a processor, however many cores it has.
 
-    One for small batches, and for a net with dropout, which draws from the one generator of the
-    whole process.
+    One for small batches, for a net with dropout, which draws from the one generator of the whole
+    process, and where several processes cannot have equally many shards or pieces of one.
     """
     assert recipe.batch and recipe.size, "the recipe is not fitted"
     draws = any(isinstance(layer, nn.Dropout) for layer in net.modules())
     small = recipe.batch < LEAST_IMAGES or recipe.batch * recipe.size**2 < LEAST_PIXELS
-    return 1 if draws or small or world.device.type != "cpu" else 2
+    odd = world.peers is not None and world.peers.num % 2
+    return 1 if draws or small or odd or world.device.type != "cpu" else 2
 
 
 class Shards:
-    """The nets of one step. The first is the net itself, the others are made from it."""
+    """The nets of one step. The first is the net itself, the others are made from it.
 
-    def __init__(self, net: nn.Module, num: int) -> None:
-        self.nets = [net, *(_twin(net) for _ in range(num - 1))]
+    num: of shards. Where several processes train together each has one net: for its own shard, or
+    for its piece of one, which the others of that shard normalise with it.
+    """
+
+    def __init__(self, net: nn.Module, num: int, peers: Peers | None = None) -> None:
+        self.num = num
+        self.nets = [net, *(_twin(net) for _ in range(0 if peers else num - 1))]
+        if peers and peers.num > num:
+            share_normalisation(net, peers.neighbours(num))
         self._weights = [list(each.parameters()) for each in self.nets]
         self._statistics = [
             [buffer for buffer in each.buffers() if buffer.is_floating_point()]

@@ -39,20 +39,25 @@ def take_step(
     """
     shards.begin()
     learn = partial(_learn, state, train, recipe, world, weights_K)
-    parts = torch.tensor_split(indices, len(shards.nets))
-    tasks = [
-        partial(learn, net, part, shard, len(part) / len(indices))
-        for shard, (net, part) in enumerate(zip(shards.nets, parts, strict=True))
-    ]
-    if len(tasks) > 1:
+    if world.peers:
+        place = world.peers.place(shards.num)
+        with seeded(recipe.seed, "dropout", state.step, *place[:2]):
+            told = [learn(state.net, indices, shards.num, place)]
+    elif shards.num > 1:
+        tasks = [
+            partial(learn, net, indices, shards.num, (shard, 0, 1))
+            for shard, net in enumerate(shards.nets)
+        ]
         told = together(tasks)
     else:  # with all threads
         with seeded(recipe.seed, "dropout", state.step):
-            told = [tasks[0]()]
-    loss_sum = sum(loss for loss, _ in told)
+            told = [learn(state.net, indices, 1, (0, 0, 1))]
+    loss_sum, num_right = (sum(numbers) for numbers in zip(*told, strict=True))
     if not math.isfinite(loss_sum):
         return False
     shards.gather()
+    if world.peers:
+        world.peers.gather(state.net)
     for group in state.optimizer.param_groups:
         group["lr"] = rate * group.get("share", 1.0)
     state.optimizer.step()
@@ -60,7 +65,7 @@ def take_step(
         state.average.update(state.net, state.step)
     state.step += 1
     state.loss_sum += loss_sum
-    state.num_right += sum(right for _, right in told)
+    state.num_right += num_right
     state.num_seen += len(indices)
     return True
 
@@ -73,26 +78,39 @@ def _learn(
     weights_K: Tensor | None,
     net: nn.Module,
     indices: Tensor,
-    shard: int,
-    share: float,
+    num_shards: int,
+    place: tuple[int, int, int],
 ) -> tuple[float, int]:
     """Gives this net of the state's step the gradient of a share of the images' mean loss.
 
-    Returns their summed loss, in nats, and how many were right; without label smoothing, weights
-    and mixing, so that they compare to the validation part's. A loss that is not finite gives no
-    gradient.
+    place: the shard of the batch, the piece of the shard, of so many pieces: the views are drawn
+    for the whole shard, so that they do not depend on how many processes share it.
+    Returns the summed loss, in nats, and how many were right, of all processes' pieces; without
+    label smoothing, weights and mixing, so that they compare to the validation part's. A loss that
+    is not finite gives no gradient to any process.
     """
+    shard, piece, num_pieces = place
+    chosen = torch.tensor_split(indices, num_shards)[shard]
     views = stream(recipe.seed, "views", state.step, shard)
-    x_BCHW = augment(train.batch(indices), recipe, generator=views)
-    labels_B = train.labels[indices.to(train.labels.device)]
+    x_BCHW = augment(train.batch(chosen), recipe, generator=views)
+    labels_B = train.labels[chosen.to(train.labels.device)]
     targets = labels_B
     if recipe.mixup or recipe.cutmix:
         targets = F.one_hot(labels_B, state.num_classes).float()
         x_BCHW, targets = mixed(x_BCHW, targets, recipe, generator=views)
+    if num_pieces > 1:
+        x_BCHW, targets, labels_B = (
+            torch.tensor_split(whole, num_pieces)[piece] for whole in (x_BCHW, targets, labels_B)
+        )
+    share = len(labels_B) / len(indices)
     x_BCHW = x_BCHW.contiguous(memory_format=torch.channels_last)
     with world.autocast():
         logits_BK = net(x_BCHW).float()
     told = F.cross_entropy(logits_BK.detach(), labels_B, reduction="sum").item()
+    num_right = int((logits_BK.argmax(1) == labels_B).sum())
+    if world.peers:  # all of them go on to the gradient, or none
+        told, rights = world.peers.summed(told, num_right)
+        num_right = int(rights)
     if math.isfinite(told):
         smoothing = recipe.label_smoothing
         if weights_K is None:
@@ -103,4 +121,4 @@ def _learn(
             )
             loss = (losses_B * weights_K[labels_B]).mean()
         (loss * share).backward()  # type: ignore[no-untyped-call]
-    return told, int((logits_BK.argmax(1) == labels_B).sum())
+    return told, num_right
