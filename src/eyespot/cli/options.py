@@ -59,6 +59,13 @@ HeatOption = Annotated[
     Path | None,
     typer.Option(help="A new folder for pictures of where the model looked, one of each."),
 ]
+ShowOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER",
+        help="Also write, for each picture, what was found on it and what the model saw.",
+    ),
+]
 HeatByOption = Annotated[
     Literal["net", "occlusion"],
     typer.Option(help="Ask the net itself, or cover parts of the picture, which is slower."),
@@ -135,6 +142,15 @@ def with_stdin(sources: Sequence[str]) -> Iterator[str]:
         else:
             lines = sys.stdin.buffer.read().splitlines()
             yield from (os.fsdecode(line) for line in lines if line.strip())
+
+
+def show_folder(folder: Path | None) -> Path | None:
+    """The same, made if it is not there. Raises UsageError where it holds something."""
+    if folder is None:
+        return None
+    from eyespot.files import new_folder
+
+    return new_folder(folder, name="", root=folder, purpose="what was seen")
 
 
 def heat_folder(

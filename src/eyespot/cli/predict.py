@@ -23,6 +23,7 @@ def command(
     form: given.FormOption = "table",
     accept_all: given.AcceptAllOption = False,
     coverage: given.CoverageOption = None,
+    show: given.ShowOption = None,
     heat: given.HeatOption = None,
     heat_by: given.HeatByOption = "net",
     cluster: given.ClusterOption = None,
@@ -31,13 +32,13 @@ def command(
 ) -> None:
     """Say what is on pictures: label, probability and name, a line each.
 
-    A picture unlike all that the model was trained on is unknown, with the nearest class.
-    A picture that cannot be read is named on stderr, and the exit code is 3 at the end. With
-    --cluster answers go to --out alone, as Parquet, and the same command goes on there.
+    A picture unlike all that the model was trained on is unknown, with the nearest class. One that
+    cannot be read is named on stderr, and the exit code is 3 at the end. With --cluster answers go
+    to --out alone, as Parquet, and the same command goes on there.
     """
     names = list(given.with_stdin(sources))
     if cluster:
-        given.alone("--cluster", heat=heat, coverage=coverage, format=form == "kaggle")
+        given.alone("--cluster", show=show, heat=heat, coverage=coverage, format=form == "kaggle")
         return clustered.predict(cluster, model, names, out, accept_all, workers, as_json)
     from eyespot.data import pictures
     from eyespot.models.loading import load
@@ -48,22 +49,22 @@ def command(
     table = given.writable(out or ("result.csv" if form == "kaggle" else None))
     loaded = load(model)
     found = pictures(names)
-    folder = given.heat_folder(heat, loaded, heat_by)
+    heats, sights = given.heat_folder(heat, loaded, heat_by), given.show_folder(show)
     results = []
     asked = Asked(top=top, accept_all=accept_all, coverage=coverage)
     for result in answers(loaded, found.images, found.names, asked):
         results.append(result)
         show_answer(result, form="json" if as_json else form)
-    if table and form == "kaggle":
-        write_kaggle(table, found, results)
-    elif table:
-        write_answers(table, results, top=min(top, len(loaded.classes)))
     if table:
+        if form == "kaggle":
+            write_kaggle(table, found, results)
+        else:
+            write_answers(table, results, top=min(top, len(loaded.classes)))
         say(f"{len(results):,} answers: {table}")
-    if folder:
-        from eyespot.line.explaining import write_heats
+    if heats or sights:
+        from eyespot.line.showing import write_pictures
 
-        say(f"{write_heats(loaded, found, results, folder, by=heat_by):,} heat maps: {folder}")
+        say(write_pictures(loaded, found, results, heats=heats, by=heat_by, sights=sights))
     broken = sum(not isinstance(result, Prediction) for result in results)
     if broken:
         raise DataError(f"{broken:,} of {len(results):,} pictures cannot be read; see above")

@@ -47,16 +47,19 @@ def bridged(
 
     Raises ImageError where nothing is written.
     """
+    return crossed(pixels, style, size=size, channels=channels, fit=fit)[0]
+
+
+def crossed(
+    pixels: Array, style: InkStyle | None, *, size: int, channels: Literal[1, 3], fit: Fit
+) -> tuple[Array, Character | None]:
+    """The same, and the character that was redrawn; None if the picture passed as it is."""
     plain = prepare(pixels, size=size, channels=channels, fit=fit)
     if style is None or resembles(plain, style):
-        return plain
-    drawn = drawn_like(style, character_of(pixels), size)
-    return drawn[..., np.newaxis].repeat(channels, axis=2)
-
-
-def drawn_like(style: InkStyle, character: Character, size: int) -> Array:
-    """uint8 (size, size)."""
-    return redrawn(character.ink, character.threshold, style, size)
+        return plain, None
+    character = character_of(pixels)
+    drawn = redrawn(character.ink, character.threshold, style, size)
+    return drawn[..., np.newaxis].repeat(channels, axis=2), character
 
 
 def character_of(pixels: Array) -> Character:
