@@ -8,9 +8,12 @@ import resource
 import struct
 import subprocess
 import sys
+import time
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +37,7 @@ from eyespot.models.file import (
     write_model,
 )
 from eyespot.models.loading import load
-from eyespot.models.predict import Asked, answer, answers, batch_size, prepared
+from eyespot.models.predict import Asked, _in_threads, answers, batch_size, predictions_of, prepared
 from eyespot.models.tables import write_answers, write_kaggle
 from eyespot.models.torch_model import TorchModel, load_torch_model, weights_of
 from eyespot.nets.build import build_net, fitted_net
@@ -1087,10 +1090,88 @@ def test_a_batch_of_large_images_takes_no_more_memory_than_one_of_small_ones() -
 
 
 def test_of_equally_likely_classes_the_first_comes_first() -> None:
-    found = answer("a", np.array([0.3, 0.4, 0.3], np.float32), CLASSES, top=9)
+    probs = np.array([[0.3, 0.4, 0.3], [0.5, 0.5, 0.0]], np.float32)
 
-    assert [label for label, _ in found.ranked] == ["dog", "cat", "otter"]
-    assert answer("a", np.array([0.5, 0.5, 0.0]), CLASSES, top=1).ranked == (("cat", 0.5),)
+    one, other = predictions_of("ab", probs, None, CLASSES, Asked(top=9))
+
+    assert [label for label, _ in one.ranked] == ["dog", "cat", "otter"]
+    assert [label for label, _ in other.ranked] == ["cat", "dog", "otter"]
+    assert other.label == "cat" and other.probability == 0.5
+
+
+class Counting:
+    """A model that remembers how many pictures it was asked about at once, and by how many."""
+
+    classes, scores, preparation = CLASSES, None, tiny().preparation
+
+    def __init__(self) -> None:
+        self.asked: list[int] = []
+        self.most = self.now = 0
+
+    def probabilities(self, images: Array) -> Array:
+        return self.examine(images)[0]
+
+    def examine(self, images: Array) -> tuple[Array, Array | None]:
+        self.now += 1
+        self.most = max(self.most, self.now)
+        self.asked.append(len(images))
+        time.sleep(0.002)
+        self.now -= 1
+        first = images[:, 0, 0, :1] / np.float32(255)
+        return np.concatenate([first, 1 - first, 0 * first], axis=1), None
+
+
+def painted(num: int) -> list[Array]:
+    return [np.full((8, 8, 3), number % 256, np.uint8) for number in range(num)]
+
+
+def test_thousands_of_pictures_are_answered_in_order_and_in_small_parts() -> None:
+    model, sources = Counting(), painted(700)
+
+    found = list(answers(model, sources, map(str, range(700))))
+
+    assert [one.name for one in found] == list(map(str, range(700)))
+    shares = [dict(one.ranked)["cat"] for one in found]
+    assert shares == pytest.approx([number % 256 / 255 for number in range(700)])
+    assert sum(model.asked) == 700 and max(model.asked) == 32
+    assert model.most == 1  # whoever cannot work in several threads is asked by one at a time
+
+
+def test_few_pictures_are_shared_out_among_the_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("eyespot.models.predict.num_cores", lambda: 4)
+    model = Counting()
+
+    list(answers(model, painted(24), map(str, range(24))))
+
+    assert model.asked == [3] * 8
+
+
+def test_a_model_that_can_works_in_every_thread_that_asks() -> None:
+    class Able(Counting):
+        def in_thread(self) -> "Able":
+            return self
+
+    model = Able()
+    with ThreadPoolExecutor(4) as pool:
+        examine = _in_threads(model)
+        list(pool.map(examine, [np.zeros((1, 8, 8, 3), np.uint8)] * 40))
+
+    assert model.most > 1
+
+
+def test_what_is_waiting_does_not_grow_with_the_pictures() -> None:
+    taken = 0
+
+    def endless() -> Iterator[Array]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield painted(1)[0]
+
+    for _ in islice(answers(Counting(), endless(), map(str, count())), 100):
+        pass
+
+    assert taken < 100 + 32 * 20 * (os.cpu_count() or 1)
 
 
 def test_a_picture_is_prepared_as_the_model_says() -> None:

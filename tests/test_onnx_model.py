@@ -16,6 +16,7 @@ from PIL import Image
 
 from eyespot.errors import DataError, ModelError, UsageError
 from eyespot.exports.nets import model_graph
+from eyespot.models.file import FORMAT
 from eyespot.models.loading import load
 from eyespot.models.onnx_file import (
     FORM_KEY,
@@ -269,7 +270,7 @@ def test_every_cut_and_every_flipped_byte_is_noticed(path):
         (KEY, "{broken", "M is damaged (its card is not JSON"),
         (KEY, "[" * 100_000, "M is damaged (its card is not JSON"),
         (KEY, "7", "M is damaged (its card is not an object)"),
-        (KEY, '{"format": 99}', "M has format 99, this eyespot knows up to 2; upgrade eyespot"),
+        (KEY, '{"format": 99}', f"M has format 99, this eyespot knows up to {FORMAT}; upgrade"),
         (KEY, "{}", "M has no format number that eyespot knows"),
         (FORM_KEY, "int9", "M is damaged (its checksum is another)"),
         (SCORES_KEY, None, "M is damaged (its checksum is another)"),

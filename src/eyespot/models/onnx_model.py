@@ -33,11 +33,15 @@ class OnnxModel:
         *,
         form: Form = "float32",
         scores: Array | None = None,
+        data: bytes | None = None,
     ) -> None:
+        """data: what the session was made of, for another one. See `load_onnx_model`."""
         self.card = card
         self.session = session
         self.form = form
         self.scores = scores
+        self._data = data
+        self._single: OnnxModel | None = None
         self._refuses = any(output.name == "refusal" for output in session.get_outputs())
 
     @property
@@ -47,6 +51,15 @@ class OnnxModel:
     @property
     def preparation(self) -> Preparation:
         return self.card.preparation
+
+    def in_thread(self) -> "OnnxModel":
+        """The same model, which works in the threads that ask it and takes no others."""
+        if self._data is None:
+            return self
+        if self._single is None:
+            session = session_of(self._data, threads=1)
+            self._single = OnnxModel(self.card, session, form=self.form, scores=self.scores)
+        return self._single
 
     def logits(self, images: Array) -> Array:
         """float32 (N, K) for prepared images, uint8 (N, S, S, C); the mean over the card's views.
@@ -105,7 +118,8 @@ def load_onnx_model(path: Path, *, threads: int | None = None) -> OnnxModel:
         reason = str(error).splitlines()[0][:200]
         raise ModelError(f"{path} cannot be run ({reason}); export it again") from error
     _check_ends(path, file.card, session)
-    return OnnxModel(file.card, session, form=file.form, scores=file.scores)
+    data = file.data if threads != 1 else None
+    return OnnxModel(file.card, session, form=file.form, scores=file.scores, data=data)
 
 
 def session_of(data: bytes, *, threads: int | None = None) -> "onnxruntime.InferenceSession":

@@ -1,17 +1,20 @@
 """From pictures of any form to Predictions or answers, with any Model."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from dataclasses import dataclass
+from itertools import chain, islice
+from threading import Lock
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
 from eyespot.errors import ImageError
-from eyespot.images.decode import in_order, open_image
+from eyespot.images.decode import in_order, num_cores, open_image
 from eyespot.images.ink import bridged
 from eyespot.models.conformal import prediction_sets, scores_for
 from eyespot.values import Array, ImageInput, Model, Prediction, Preparation
+
+_TOGETHER = 32  # pictures that a thread decodes and answers at once; see `together`
 
 
 def batch_size(side: int) -> int:
@@ -65,6 +68,7 @@ def answers(
     Raises UsageError for a coverage that is no share, or that the model keeps no scores for.
     """
     scores = None if asked.coverage is None else scores_for(model, asked.coverage)
+    examine = _in_threads(model)
 
     def load(source: Any) -> Array | ImageError:
         try:
@@ -72,25 +76,55 @@ def answers(
         except ImageError as error:
             return error
 
-    def answered() -> Iterator[Prediction | tuple[str, ImageError]]:
-        loaded = zip(names, _results(load, images), strict=True)
-        while batch := list(islice(loaded, batch_size(model.preparation.size))):
-            good = [(name, array) for name, array in batch if not isinstance(array, ImageError)]
-            found = iter(_predictions(model, good, asked, scores))
-            for name, array in batch:
-                yield (name, array) if isinstance(array, ImageError) else next(found)
+    def answered(part: Sequence[tuple[str, Any]]) -> list[Prediction | tuple[str, ImageError]]:
+        loaded = [(name, load(source)) for name, source in part]
+        good = [(name, array) for name, array in loaded if not isinstance(array, ImageError)]
+        found: Iterator[Prediction] = iter(())
+        if good:
+            probs_NK, refusals = examine(np.stack([array for _, array in good]))
+            known = [name for name, _ in good]
+            found = iter(predictions_of(known, probs_NK, refusals, model.classes, asked, scores))
+        return [
+            (name, array) if isinstance(array, ImageError) else next(found)
+            for name, array in loaded
+        ]
 
-    return answered()
+    pairs = zip(names, images, strict=True)
+    parts = iter(lambda: list(islice(pairs, together(images, model.preparation.size))), [])
+    # An array needs no decoding: handing its small images to threads costs more than it saves.
+    found = map(answered, parts) if isinstance(images, np.ndarray) else in_order(answered, parts)
+    return chain.from_iterable(found)
 
 
-def _predictions(
-    model: Model, pictures: Sequence[tuple[str, Array]], asked: Asked, scores: Array | None
-) -> list[Prediction]:
-    if not pictures:
-        return []
-    probs_NK, refusals = model.examine(np.stack([picture for _, picture in pictures]))
-    names = [name for name, _ in pictures]
-    return predictions_of(names, probs_NK, refusals, model.classes, asked, scores)
+def together(images: Iterable[Any], side: int) -> int:
+    """How many pictures a thread decodes and answers at once; few where there are few."""
+    if isinstance(images, np.ndarray):
+        return batch_size(side)
+    most = min(_TOGETHER, batch_size(side))
+    return (
+        max(1, min(most, len(images) // (2 * num_cores()))) if isinstance(images, Sized) else most
+    )
+
+
+def _in_threads(model: Model) -> Callable[[Array], tuple[Array, Array | None]]:
+    """`examine` of a model that several threads ask: each works by itself where the model can, and
+    else one after the other, since a net that takes all cores gains nothing from a second asker."""
+    if isinstance(model, Threaded):
+        return model.in_thread().examine
+    lock = Lock()
+
+    def examine(images: Array) -> tuple[Array, Array | None]:
+        with lock:
+            return model.examine(images)
+
+    return examine
+
+
+@runtime_checkable
+class Threaded(Protocol):
+    """A model that can work in the threads that ask it, as many at a time as there are."""
+
+    def in_thread(self) -> Model: ...
 
 
 def predictions_of(
@@ -109,28 +143,27 @@ def predictions_of(
     sets_NK = None
     if scores is not None and asked.coverage is not None:
         sets_NK = prediction_sets(probs_NK, scores, asked.coverage)
+    # All rows at once, in Python's own numbers: row by row numpy takes longer than a small net.
+    order_NK = np.argsort(-probs_NK, axis=1, kind="stable")
+    num = max(asked.top, 1)
+    best_NT = order_NK[:, :num].tolist()
+    values_NT = np.take_along_axis(probs_NK, order_NK[:, :num], axis=1).tolist()
+    unlike = [None] * len(names) if refusals is None else refusals.tolist()
     found = []
     for row, name in enumerate(names):
-        said = answer(name, probs_NK[row], classes, top=asked.top)
-        if refusals is not None:
-            refusal = float(refusals[row])
-            unknown = refusal > 1 and not asked.accept_all
-            said = replace(said, refusal=refusal, unknown=unknown)
+        ranked = tuple((classes[k], p) for k, p in zip(best_NT[row], values_NT[row], strict=True))
+        refusal, possible = unlike[row], None
         if sets_NK is not None:
-            order = np.argsort(-probs_NK[row], kind="stable")
-            inside = tuple(classes[k] for k in order if sets_NK[row, k])
-            said = replace(said, possible=inside)
-        found.append(said)
+            possible = tuple(classes[k] for k in order_NK[row] if sets_NK[row, k])
+        found.append(
+            Prediction(
+                name=name,
+                label=ranked[0][0],
+                probability=ranked[0][1],
+                ranked=ranked,
+                unknown=refusal is not None and refusal > 1 and not asked.accept_all,
+                refusal=refusal,
+                possible=possible,
+            )
+        )
     return found
-
-
-def answer(name: str, probs_K: Array, classes: tuple[str, ...], *, top: int) -> Prediction:
-    """The likeliest classes of one image; of equally likely ones the first in the class list."""
-    order = np.argsort(-probs_K, kind="stable")[: max(top, 1)]
-    ranked = tuple((classes[i], float(probs_K[i])) for i in order)
-    return Prediction(name=name, label=ranked[0][0], probability=ranked[0][1], ranked=ranked)
-
-
-def _results(load: Callable[[Any], Any], images: Iterable[Any]) -> Iterator[Any]:
-    # An array needs no decoding: handing its small images to threads costs more than it saves.
-    return map(load, images) if isinstance(images, np.ndarray) else in_order(load, images)
