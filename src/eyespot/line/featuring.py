@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import os
 import threading
 import time
 from collections.abc import Sequence
@@ -32,6 +33,13 @@ if TYPE_CHECKING:
     from eyespot.training.world import World
 
 
+def anchored(wish: Recipe) -> Recipe:
+    """The recipe with a whole path for its backbone, so that other folders find it, too."""
+    if wish.backbone is None or not os.path.exists(wish.backbone):
+        return wish
+    return wish.model_copy(update={"backbone": os.path.abspath(wish.backbone)})
+
+
 def on_backbone(wish: Recipe) -> Recipe:
     """The recipe with what its backbone says: size, colour and its own SHA-256.
 
@@ -47,6 +55,7 @@ def on_backbone(wish: Recipe) -> Recipe:
             "digest_of_backbone": found.digest,
             "size": wish.size or found.size,
             "channels": 3,
+            "ink": False,
             "optimizer": "adamw" if wish.optimizer == "auto" else wish.optimizer,
             "test_views": "one" if wish.test_views == "auto" else wish.test_views,
         }

@@ -21,7 +21,8 @@ class Request:
     """The arguments of a training, with absolute paths: resume.json.
 
     source: None for pictures in memory, which only the caller has. recipe: as TOML, before it was
-    fitted to the images. fitted: the same, afterwards. classes: of the images that can be read.
+    fitted to the images. named: whether a person chose it. fitted: the same, afterwards. classes:
+    of the images that can be read.
     """
 
     source: str | None
@@ -32,6 +33,7 @@ class Request:
     recipe: str
     labels: str | None = None
     ensemble: bool = False
+    named: bool = True
     fitted: str | None = None
     classes: Sequence[str] | None = None
 

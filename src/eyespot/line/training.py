@@ -17,7 +17,7 @@ from eyespot.files import Run
 from eyespot.line.choices import cautions, choice
 from eyespot.line.crossing import train_all_folds
 from eyespot.line.engine import Engine, Here
-from eyespot.line.featuring import faint_of, featured, on_backbone
+from eyespot.line.featuring import anchored, faint_of, featured, on_backbone
 from eyespot.line.folding import check_folds, plan_folds
 from eyespot.line.holding import noting, run_folder
 from eyespot.line.inking import fitted_to_ink
@@ -25,6 +25,7 @@ from eyespot.line.learning import samples_of
 from eyespot.line.model import untrained
 from eyespot.line.planning import Plan, Source, arranged_set, loaded_images, read_source, split_of
 from eyespot.line.progress import Progress, Silence
+from eyespot.line.proposing import proposed
 from eyespot.line.resuming import (
     Request,
     check_same_parts,
@@ -97,7 +98,8 @@ def train(
             split=path_of(split),
             minutes=minutes,
             ensemble=ensemble,
-            recipe=read_recipe(recipe or "standard", settings).toml(),
+            recipe=anchored(read_recipe(recipe or "standard", settings)).toml(),
+            named=recipe is not None or minutes is not None,
         )
         check_folds(request.wish, split=request.split, ensemble=ensemble)
     else:
@@ -133,6 +135,8 @@ def _train_in(
     """The line, in a run folder that is this process's."""
     wish = request.wish
     looks = survey(dataset)
+    if not request.named and request.fitted is None:
+        wish = proposed(wish, dataset, looks, tell)
     recipe = fitted_to_images(on_backbone(wish), looks)
     tell.say(described(dataset, looks))
     frozen = recipe.net == "backbone" and not recipe.unfrozen
@@ -147,7 +151,7 @@ def _train_in(
     counts = first.counts(trained_on.dataset.labels, len(dataset.classes))
     recipe = fitted_to_number(recipe, counts["train"])
     recipe = fitted_to_ink(recipe, wish, trained_on, first.indices("train"))
-    if request.minutes is not None and request.fitted is None:
+    if request.minutes is not None and request.fitted is None and not frozen:
         seconds = 60 * request.minutes - (time.perf_counter() - started)
         recipe = _within(seconds / (recipe.folds or 1), recipe, trained_on, first)
     tell.say(

@@ -209,6 +209,8 @@ class Recipe(BaseModel):
                 f"unfrozen = {self.unfrozen} changes the backbone, so its weights have to be in "
                 "the model file; leave embed = false away"
             )
+        if self.net == "backbone" and self.ink:
+            raise UsageError("ink = true is not for a backbone, which looks at photos as they are")
         if self.unfrozen and self.optimizer == "muon":
             raise UsageError("muon has one rate for all layers; take adamw to train a backbone on")
         if self.net == "backbone" and self.channels == 1:
