@@ -191,12 +191,12 @@ def test_the_table_is_saved_without_live_cells(levels: Running, visit: Visit) ->
     assert re.fullmatch(r"white\.png,9,0\.\d+,true,,", lines[2])
 
 
-def test_a_server_that_has_gone_is_said(levels: Running, visit: Visit, chromium: "Browser") -> None:
+def test_a_server_that_has_gone_is_said(chromium: "Browser", tmp_path: Path) -> None:
     context = chromium.new_context()  # its console complains of the failed request, rightly
     page = context.new_page()
-    page.goto(address(levels))
-    page.wait_for_selector("[data-ready]", state="attached")
-    levels.stop()
+    with serving_levels(tmp_path) as server:
+        page.goto(address(server))
+        page.wait_for_selector("[data-ready]", state="attached")
 
     hand_over(page, "drop", ("a.png", picture(70)))
 

@@ -27,14 +27,16 @@ export function showAnswer(said, { coarse, live = false }) {
   speak(said.unknown ? `unknown; nearest ${label}` : `${label}, ${percent(said.probability)}`, live);
 }
 
-export function showFailure(reason) {
+export function showFailure(reason, { live = false }) {
   get("idle").hidden = true;
   get("said").hidden = false;
   get("said").classList.remove("unknown");
-  get("answer").textContent = shown(reason);
-  get("answer").className = "answer failed";
-  for (const id of ["sure", "ranked", "views"]) get(id).replaceChildren();
-  speak(reason, false);
+  const empty = reason.includes("shows nothing");
+  get("answer").textContent = empty ? "nothing" : shown(reason);
+  get("answer").className = `answer ${empty ? "empty" : "failed"}`;
+  for (const id of ["ranked", "views"]) get(id).replaceChildren();
+  get("sure").textContent = empty ? "No character is written there." : "";
+  speak(empty ? "nothing" : reason, live);
 }
 
 function sizeOf(label) {

@@ -47,12 +47,12 @@ async function start(backend) {
       Object.assign(record, { said: null, error: error.message, full: true });
     }
     if (record.listed) records.update(record);
-    if (record === current) show(record);
+    if (record === current && !(record.error && record.unfinished)) show(record);
   }
 
   function show(record) {
     current = record;
-    if (record.error) showFailure(record.error);
+    if (record.error) showFailure(record.error, { live: record.live });
     else if (record.said) showAnswer(record.said, { coarse, live: record.live });
     get("wrong").hidden = !(model.collect && record.said && !record.live);
     get("saved").textContent = "";
@@ -119,6 +119,7 @@ async function start(backend) {
   const askDrawing = latest(async () => {
     if (pad.empty) return;
     const record = drawing;
+    record.unfinished = true;
     record.blob = await pad.picture(style);
     await ask(record, { show: true });
     if (record !== drawing) return;
@@ -139,6 +140,7 @@ async function start(backend) {
     rest = setTimeout(finish, 500, drawing);
   });
   async function finish(record) {
+    record.unfinished = false;
     record.thumbnail = await thumbnail(record.blob);
     await ask(record, { show: true, heat: true });
   }
