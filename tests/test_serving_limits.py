@@ -220,6 +220,7 @@ class TestBodies:
             b"[]",
             b"3",
             b'{"images": 3}',
+            b'{"images": ["AAAA"], "top": 3}',
             b'{"images": []}',
             b'{"images": [3]}',
             b'{"images": [{"data": 3}]}',

@@ -2,15 +2,14 @@
 
 import asyncio
 import base64
-import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
 import numpy as np
-from PIL import Image
 
 from eyespot.errors import ImageError, UsageError
+from eyespot.images.encode import encoded
 from eyespot.models.conformal import scores_for
 from eyespot.models.predict import Asked, predictions_of
 from eyespot.serving.batching import Batcher, Examined
@@ -172,6 +171,4 @@ def _heat(model: Model, picture: Array, said: Prediction) -> str:
 
 def _png_url(pixels: Array) -> str:
     """uint8 (H, W, C) as an address that holds the picture itself."""
-    file = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")
-    return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
+    return "data:image/png;base64," + base64.b64encode(encoded(pixels, ".png")).decode()

@@ -52,11 +52,12 @@ def pictures_in(body: bytes, limits: Limits) -> list[tuple[str, bytes]]:
     if sum(body.count(mark) for mark in _MARKS) > limits.pictures * (_LONGEST_NAME + 8):
         raise Refused(400, f"the body is not the JSON that is wanted; {_FORM}")
     try:
-        items = json.loads(body)["images"]
+        value = json.loads(body)
     except (ValueError, RecursionError) as error:
         raise Refused(400, f"the body is not JSON ({_reason(error)}); {_FORM}") from error
-    except (KeyError, TypeError) as error:
-        raise Refused(400, f"the JSON has no 'images'; {_FORM}") from error
+    if not isinstance(value, dict) or value.keys() != {"images"}:
+        raise Refused(400, f"the JSON is not an object with 'images' and nothing else; {_FORM}")
+    items = value["images"]
     if not isinstance(items, list) or not 1 <= len(items) <= limits.pictures:
         raise Refused(400, f"'images' is no list of 1 to {limits.pictures} pictures; {_FORM}")
     return [_picture(number, item) for number, item in enumerate(items, 1)]

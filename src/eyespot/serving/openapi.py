@@ -10,6 +10,7 @@ _Schema = dict[str, Any]
 _TEXT = {"type": "string"}
 _FACT = {"type": "boolean"}
 _SHARE = {"type": "number", "minimum": 0, "maximum": 1}
+_OPEN_SHARE = {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1}
 _PICTURE = {"type": "string", "pattern": "^data:image/png;base64,"}
 _REASONS = {
     400: "The request is not understood.",
@@ -73,9 +74,7 @@ def _predict(limits: Limits) -> _Schema:
                 "top", {"type": "integer", "minimum": 1, "maximum": 99999}, "How many classes."
             ),
             _parameter("accept_all", flag, "Never say unknown."),
-            _parameter(
-                "coverage", {"type": "number"}, "Also the classes that hold the truth so often."
-            ),
+            _parameter("coverage", _OPEN_SHARE, "Also the classes that hold the truth so often."),
             _parameter("show", flag, "Also what the model saw."),
             _parameter("heat", flag, "Also where it looked."),
         ],

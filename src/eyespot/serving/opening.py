@@ -1,6 +1,7 @@
 """`serve()`: what is checked before the first request is answered."""
 
 import asyncio
+import contextlib
 import errno
 import importlib.util
 import ipaddress
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 _SHORTEST_TOKEN = 8
 _LOCAL_NAMES = ("localhost",)
+_ALL_ADDRESSES = ("0.0.0.0", "::")
+_NOBODY = "192.0.2.1"  # an address for documentation, RFC 5737
 
 
 def _say(sentence: str) -> None:
@@ -137,5 +140,16 @@ def _listening(host: str, port: int) -> socket.socket:
 def _address(host: str, listening: socket.socket, token: str | None) -> str:
     """For a browser. What follows # stays in it: the token reaches no log on its way."""
     port = listening.getsockname()[1]
-    shown = f"[{host}]" if ":" in host else host
+    shown = _own_address(listening.family) or host if host in _ALL_ADDRESSES else host
+    shown = f"[{shown}]" if ":" in shown else shown
     return f"http://{shown}:{port}/" + (f"#token={token}" if token else "")
+
+
+def _own_address(family: int) -> str | None:
+    """The address by which other machines reach this one; nothing is sent to find it."""
+    if family != socket.AF_INET:
+        return None
+    with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM) as asking:
+        asking.connect((_NOBODY, 9))
+        return str(asking.getsockname()[0])
+    return None
