@@ -2,9 +2,10 @@
 
 import asyncio
 import base64
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from eyespot.models.conformal import scores_for
 from eyespot.models.predict import Asked, predictions_of
 from eyespot.serving.batching import Batcher, Examined
 from eyespot.serving.decoding import Decoders
-from eyespot.serving.limits import Load, Refused
+from eyespot.serving.limits import Load, Refused, busy
 from eyespot.serving.metrics import Metrics
 from eyespot.serving.swapping import Loaded, Shelf
 from eyespot.values import Array, Model, Prediction
@@ -67,6 +68,9 @@ _READERS: dict[str, Callable[[str], object]] = {
 }
 
 
+T = TypeVar("T")
+
+
 class Answering:
     """Decodes in threads, asks the model in batches, and says it in JSON."""
 
@@ -79,7 +83,7 @@ class Answering:
 
     async def one(self, data: bytes, wanted: Wanted) -> dict[str, object]:
         """The answer about a picture. Raises Refused: 422 for what is none, 503, 400."""
-        with self._load.pictures(1):
+        async with self._working(1):
             try:
                 return await self._answer("picture", data, wanted, self._shelf.current)
             except ImageError as error:
@@ -97,19 +101,34 @@ class Answering:
             except ImageError as error:
                 return {"name": name, "error": f"the picture {error}"}
 
-        with self._load.pictures(len(pictures)):
+        async with self._working(len(pictures)):
             return list(await asyncio.gather(*(answer(*picture) for picture in pictures)))
 
     async def checked(self, data: bytes) -> None:
         """Raises Refused (422) for bytes that are no picture which can be decoded, 503."""
-        with self._load.pictures(1):
+        async with self._working(1):
             try:
                 await self._decoded(data, self._shelf.current)
             except ImageError as error:
                 raise Refused(422, f"the body {error}") from error
 
+    async def read(self, work: Callable[[], T]) -> T:
+        """What is read of a large body."""
+        return await self._decoders.alone(work)
+
     def close(self) -> None:
         self._decoders.close()
+
+    @asynccontextmanager
+    async def _working(self, num: int) -> AsyncIterator[None]:
+        """Counts pictures. Raises Refused (503) when there are too many, or they take too long."""
+        seconds = self._load.limits.work_seconds
+        with self._load.pictures(num):
+            try:
+                async with asyncio.timeout(seconds):
+                    yield
+            except TimeoutError as error:
+                raise busy(seconds) from error
 
     async def _decoded(self, data: bytes, loaded: Loaded) -> Array:
         try:

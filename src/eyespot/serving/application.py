@@ -68,7 +68,7 @@ async def predict(request: Request) -> Response:
     async with body_of(request, service.load) as body:
         if not is_json(request):
             return _json(await service.answering.one(body, wanted))
-        pictures = await asyncio.to_thread(pictures_in, body, service.load.limits)
+        pictures = await service.answering.read(lambda: pictures_in(body, service.load.limits))
         return _json({"predictions": await service.answering.many(pictures, wanted)})
 
 

@@ -1,6 +1,7 @@
 """The body of a request, read under limits: a picture, or JSON with many."""
 
 import binascii
+import contextlib
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,24 +24,28 @@ async def body_of(request: Request, load: Load) -> AsyncIterator[bytes]:
     """The body, which counts as held while the context is open. Raises Refused."""
     limits = load.limits
     _check_headers(request, limits)
-    pieces: list[bytes] = []
-    held = 0
-    try:
-        async for piece in request.stream():
-            if held + len(piece) > limits.body_bytes:
-                raise _too_large(limits)
-            load.hold(len(piece))
-            held += len(piece)
-            pieces.append(piece)
-        if not held:
-            raise Refused(400, f"the body is empty (0 bytes); {_RAW}")
-        body = b"".join(pieces)
-        pieces.clear()
-        yield body
-    except ClientDisconnect as error:  # the log has a line about it from the connection
-        raise Refused(400, "the client hung up") from error
-    finally:
-        load.release(held)
+    body = bytearray()
+    with contextlib.ExitStack() as counted:
+        hold = counted.enter_context(load.bytes())
+        async with contextlib.AsyncExitStack() as gate:
+            try:
+                async for piece in request.stream():
+                    before = len(body)
+                    if before + len(piece) > limits.body_bytes:
+                        raise _too_large(limits)
+                    if before <= limits.large_bytes < before + len(piece):
+                        await gate.enter_async_context(load.large())
+                        counted.close()
+                    elif before + len(piece) <= limits.large_bytes:
+                        hold(len(piece))
+                    body += piece
+            except ClientDisconnect as error:  # the log has a line about it from the connection
+                raise Refused(400, "the client hung up") from error
+            if not body:
+                raise Refused(400, f"the body is empty (0 bytes); {_RAW}")
+            whole = bytes(body)
+            body.clear()
+            yield whole
 
 
 def is_json(request: Request) -> bool:

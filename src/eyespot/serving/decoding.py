@@ -1,20 +1,32 @@
 """Bodies to prepared pictures, in threads beside the event loop.
 
 What comes in one turn of the loop and is small goes to a thread together: waking a thread for every
-picture of a few hundred bytes costs more than decoding it.
+picture of a few hundred bytes costs more than decoding it. What is large is done by one thread, one
+after the other: 50 megapixels take 300 MB for a while, and must not keep small ones waiting.
 """
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from eyespot.errors import ImageError
-from eyespot.images.decode import num_cores
+from eyespot.images.decode import image_size, num_cores
 from eyespot.models.predict import prepared
 from eyespot.values import Array, Preparation
 
 _SMALL = 16 * 2**10  # bytes that a thread takes at once, but for a picture that is larger
-_MOST_THREADS = 4  # each may need 300 MB for the largest picture
+_LARGE = 6_000_000  # pixels
+_MOST_THREADS = 4
+# So many bytes of PNG cannot hold a large picture, as deflate makes a 1032nd of them at best; those
+# of other formats can.
+_PNG, _PNG_BYTES = b"\x89PNG", _LARGE // 1032
+
+T = TypeVar("T")
+
+
+class _TooLarge(Exception):
+    """Is for the other thread."""
 
 
 class _Waiting(NamedTuple):
@@ -24,10 +36,11 @@ class _Waiting(NamedTuple):
 
 
 class Decoders:
-    """Threads that decode and prepare, as many as there are cores but at least two."""
+    """Threads that decode and prepare: one for each core but at least two, and one more."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(max(2, min(_MOST_THREADS, num_cores())), "decoder")
+        self._large = ThreadPoolExecutor(1, "large")
         self._waiting: list[_Waiting] = []
 
     async def prepared(self, data: bytes, shape: Preparation) -> Array:
@@ -37,10 +50,18 @@ class Decoders:
         if not self._waiting:
             loop.call_soon(self._hand_over)
         self._waiting.append(one)
-        return await one.picture
+        try:
+            return await one.picture
+        except _TooLarge:
+            return await self.alone(lambda: prepared(data, shape))
+
+    async def alone(self, work: Callable[[], T]) -> T:
+        """Large work, after that which came before."""
+        return await asyncio.get_running_loop().run_in_executor(self._large, work)
 
     def close(self) -> None:
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._threads, self._large):
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def _hand_over(self) -> None:
         group: list[_Waiting] = []
@@ -61,12 +82,23 @@ class Decoders:
 
 def _work(group: list[_Waiting]) -> list[Array | Exception]:
     found: list[Array | Exception] = []
-    for data, shape, _ in group:
+    for data, shape, picture in group:
         try:
+            if picture.done():  # nobody waits any more
+                raise ImageError("came too late")
+            if _is_large(data):
+                raise _TooLarge
             found.append(prepared(data, shape))
-        except (ImageError, MemoryError) as error:
+        except (ImageError, MemoryError, _TooLarge) as error:
             found.append(error)
     return found
+
+
+def _is_large(data: bytes) -> bool:
+    if len(data) <= _PNG_BYTES and data.startswith(_PNG):
+        return False
+    width, height = image_size(data)
+    return width * height > _LARGE
 
 
 def _tell(group: list[_Waiting], done: "asyncio.Future[list[Array | Exception]]") -> None:

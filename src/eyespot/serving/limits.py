@@ -1,8 +1,9 @@
 """How much the server takes on, and how it says no."""
 
+import asyncio
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 
 MIB = 2**20
@@ -15,20 +16,27 @@ class Limits:
     idle_seconds: of a connection without a request. header_seconds, body_seconds: from the first
     byte of a request, or of its body, to the last. answer_seconds: from there until the client has
     taken the answer. linger_seconds: how long the rest of a refused body is thrown away. All are
-    absolute: a byte now and then prolongs nothing. drain_seconds: for what is begun at the end.
-    body_bytes: of one body. held_bytes: of all bodies that are in memory. waiting: pictures that
-    are being decoded or wait for the model. pictures: in one request. gather_seconds: how long a
-    picture waits for others. watch_seconds: between two looks at the model file.
+    absolute: a byte now and then prolongs nothing. work_seconds: for what the server does, before
+    it gives up. drain_seconds: for what is begun at the end.
+    body_bytes: of one body. large_bytes: from which on a body is large, of which num_large are read
+    and answered at a time; the next one waits for gate_seconds. held_bytes: of all others that are
+    in memory. waiting: pictures that are being decoded or wait for the model. pictures: in one
+    request. gather_seconds: how long a picture waits for others. watch_seconds: between two looks
+    at the model file.
     """
 
     idle_seconds: float = 5.0
     header_seconds: float = 5.0
     body_seconds: float = 15.0
+    work_seconds: float = 20.0
     answer_seconds: float = 30.0
     linger_seconds: float = 2.0
+    gate_seconds: float = 5.0
     drain_seconds: float = 8.0
     body_bytes: int = 32 * MIB
-    held_bytes: int = 256 * MIB
+    large_bytes: int = 1 * MIB
+    num_large: int = 4
+    held_bytes: int = 128 * MIB
     waiting: int = 256
     pictures: int = 64
     connections: int = 1000
@@ -62,14 +70,40 @@ class Load:
     waiting: int = 0
     seconds_each: float = field(default=0.0)  # that a picture has lately taken
 
-    def hold(self, num_bytes: int) -> None:
-        """Counts bytes of a body. Raises Refused (503) when there are too many in memory."""
-        if self.held_bytes + num_bytes > self.limits.held_bytes:
-            raise busy(1)
-        self.held_bytes += num_bytes
+    def __post_init__(self) -> None:
+        self._gate = asyncio.Semaphore(self.limits.num_large)
 
-    def release(self, num_bytes: int) -> None:
-        self.held_bytes -= num_bytes
+    @contextmanager
+    def bytes(self) -> Iterator[Callable[[int], None]]:
+        """Counts the bytes that it is told of while it is open.
+
+        What it gives raises Refused (503) when too many are in memory.
+        """
+        held = 0
+
+        def hold(num: int) -> None:
+            nonlocal held
+            if self.held_bytes + num > self.limits.held_bytes:
+                raise busy(1)
+            self.held_bytes += num
+            held += num
+
+        try:
+            yield hold
+        finally:
+            self.held_bytes -= held
+
+    @asynccontextmanager
+    async def large(self) -> AsyncIterator[None]:
+        """The right to read a large body. Raises Refused (503) when others have it for too long."""
+        try:
+            await asyncio.wait_for(self._gate.acquire(), self.limits.gate_seconds)
+        except TimeoutError as error:
+            raise busy(self.limits.gate_seconds) from error
+        try:
+            yield
+        finally:
+            self._gate.release()
 
     @contextmanager
     def pictures(self, num: int) -> Iterator[None]:
