@@ -120,6 +120,24 @@ class TestDeadlines:
         assert status_of(raw) == 413
         assert not any("hung up" in line for line in server.said)
 
+    def test_a_client_that_asks_whether_it_may_send_is_told_at_once(self, start):
+        server = start(body_bytes=1000)
+
+        with server.send(HEAD + b"Expect: 100-continue\r\nContent-Length: 5000\r\n\r\n") as client:
+            assert client.recv(12) == b"HTTP/1.1 413"
+
+    @pytest.mark.parametrize("header", [b"", b"Content-Encoding: gzip\r\n", b"Origin: null\r\n"])
+    def test_a_client_that_sends_all_before_it_listens_gets_its_answer(self, start, header):
+        """Else it would find its connection reset in the middle of its sending."""
+        server = start(body_bytes=1000)
+        body = b"a" * 8_000_000
+        head = header + f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n".encode()
+
+        with server.send(HEAD + head + body) as client:
+            raw = everything_from(client)
+
+        assert status_of(raw) in (403, 413, 415)
+
     def test_the_connection_goes_on_when_the_rest_of_a_refused_body_has_come(self, start):
         server = start(body_bytes=1000)
         body = b"a" * 5000
@@ -201,6 +219,33 @@ class TestBodies:
         text = server.get("/metrics").data.decode()
         assert 'eyespot_requests_total{path="/predict",status="413"} 1\n' in text
         assert "eyespot_held_bytes 0\n" in text
+
+    def test_large_bodies_are_read_one_after_the_other(self, start):
+        server = start(large_bytes=1000, num_large=1)
+        half = HEAD + b"Content-Length: 4000\r\n\r\n" + b"a" * 2000
+
+        with server.send(half) as first, server.send(half + b"a" * 2000) as second:
+            assert server.post("/predict", THREE).status == 200  # small ones go on
+            first.sendall(b"a" * 2000)
+
+            assert first.recv(12) == second.recv(12) == b"HTTP/1.1 422"
+
+    def test_a_large_body_that_would_wait_too_long_is_refused_for_now(self, start):
+        server = start(large_bytes=1000, num_large=1, gate_seconds=0.2)
+
+        with server.send(HEAD + b"Content-Length: 4000\r\n\r\n" + b"a" * 2000):
+            eventually(lambda: server.post("/predict", b"a" * 1001).status == 503)
+            reply = server.post("/predict", b"a" * 1001)
+
+        assert reply.headers["retry-after"] == "1"
+        eventually(lambda: server.post("/predict", b"a" * 1001).status == 422)
+
+    def test_a_large_picture_is_answered_as_a_small_one(self, start):
+        server = start()
+        file = io.BytesIO()
+        Image.new("L", (3000, 2100), 90).save(file, "PNG")
+
+        assert server.post("/predict", file.getvalue()).json["label"] == "3"
 
     def test_too_many_bytes_of_all_clients_together_are_refused_for_now(self, start):
         server = start(held_bytes=300_000)
@@ -302,6 +347,18 @@ class TestFull:
         assert refused.json["error"] == "the server is busy; try again in 1 s"
         assert health.status == 200
         assert statuses == [200] * 4
+        assert server.post("/predict", THREE).status == 200
+
+    def test_what_takes_too_long_is_given_up(self, start):
+        server = start(work_seconds=0.2)
+        server.model.hold.clear()
+
+        reply = server.post("/predict", THREE)
+
+        assert reply.status == 503
+        assert reply.headers["retry-after"] == "1"
+        wait_for(server, "waiting_pictures", 0)
+        server.model.hold.set()
         assert server.post("/predict", THREE).status == 200
 
     def test_many_pictures_in_one_request_count_each(self, start):

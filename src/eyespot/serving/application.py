@@ -58,7 +58,12 @@ def application(service: Service, access: Access) -> ASGIApp:
         },
     )
     app.state.service = service
-    return Doorway(app, access, service.metrics.request)
+    return Doorway(
+        app,
+        access,
+        count=service.metrics.request,
+        linger_seconds=service.load.limits.linger_seconds,
+    )
 
 
 async def predict(request: Request) -> Response:

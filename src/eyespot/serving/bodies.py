@@ -1,5 +1,6 @@
 """The body of a request, read under limits: a picture, or JSON with many."""
 
+import asyncio
 import binascii
 import contextlib
 import json
@@ -7,7 +8,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
+from starlette.types import Receive, Scope
 
 from eyespot.serving.limits import MIB, Limits, Load, Refused
 
@@ -22,30 +24,52 @@ _MARKS = (b",", b"[", b"{")
 @asynccontextmanager
 async def body_of(request: Request, load: Load) -> AsyncIterator[bytes]:
     """The body, which counts as held while the context is open. Raises Refused."""
-    limits = load.limits
-    _check_headers(request, limits)
-    body = bytearray()
+    async with contextlib.AsyncExitStack() as held:
+        body = await _read(request, load, held)
+        if not body:
+            raise Refused(400, f"the body is empty (0 bytes); {_RAW}")
+        yield body
+
+
+async def _read(request: Request, load: Load, held: contextlib.AsyncExitStack) -> bytes:
+    limits, body, more = load.limits, bytearray(), True
     with contextlib.ExitStack() as counted:
         hold = counted.enter_context(load.bytes())
-        async with contextlib.AsyncExitStack() as gate:
-            try:
-                async for piece in request.stream():
-                    before = len(body)
-                    if before + len(piece) > limits.body_bytes:
-                        raise _too_large(limits)
-                    if before <= limits.large_bytes < before + len(piece):
-                        await gate.enter_async_context(load.large())
-                        counted.close()
-                    elif before + len(piece) <= limits.large_bytes:
-                        hold(len(piece))
-                    body += piece
-            except ClientDisconnect as error:  # the log has a line about it from the connection
-                raise Refused(400, "the client hung up") from error
-            if not body:
-                raise Refused(400, f"the body is empty (0 bytes); {_RAW}")
-            whole = bytes(body)
-            body.clear()
-            yield whole
+        try:
+            _check_headers(request, limits)
+            while more:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise Refused(400, "the client hung up")  # the connection's line says so
+                piece, more = message.get("body", b""), message.get("more_body", False)
+                before, after = len(body), len(body) + len(piece)
+                if after > limits.body_bytes:
+                    raise _too_large(limits)
+                if before <= limits.large_bytes < after:
+                    await held.enter_async_context(load.large())
+                    counted.close()
+                elif after <= limits.large_bytes:
+                    hold(len(piece))
+                body += piece
+        except Refused:
+            if more:
+                await discard(request.scope, request.receive, limits.linger_seconds)
+            raise
+        held.push(counted.pop_all())
+    return bytes(body)
+
+
+async def discard(scope: Scope, receive: Receive, seconds: float) -> None:
+    """Reads what is left of a refused body, for so long: most clients send all before they listen.
+
+    Not of a client that asks first (Expect: 100-continue), which sends nothing more.
+    """
+    if any(name == b"expect" for name, _ in scope["headers"]):
+        return
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while (await receive()).get("more_body"):
+                pass
 
 
 def is_json(request: Request) -> bool:

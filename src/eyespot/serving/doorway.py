@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from eyespot.serving.bodies import discard
 from eyespot.serving.limits import Refused
 
 POLICY = (
@@ -97,14 +98,21 @@ def told(refused: Refused) -> Response:
 
 
 class Doorway:
-    """The ASGI application behind `access`. count: is told the path, status and seconds."""
+    """The ASGI application behind `access`."""
 
     def __init__(
-        self, app: ASGIApp, access: Access, count: Callable[[str, int, float], None]
+        self,
+        app: ASGIApp,
+        access: Access,
+        *,
+        count: Callable[[str, int, float], None],
+        linger_seconds: float,
     ) -> None:
+        """count: is told the path, status and seconds. linger_seconds: see Limits."""
         self._app = app
         self._access = access
         self._count = count
+        self._linger_seconds = linger_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begin = time.perf_counter()
@@ -120,6 +128,8 @@ class Doorway:
         try:
             self._access.check(scope["method"], scope["path"], dict(scope["headers"]))
         except Refused as refused:
+            if scope["method"] not in _SAFE_METHODS:
+                await discard(scope, receive, self._linger_seconds)
             await told(refused)(scope, receive, send_more)
         else:
             await self._app(scope, receive, send_more)

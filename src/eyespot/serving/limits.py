@@ -30,7 +30,7 @@ class Limits:
     body_seconds: float = 15.0
     work_seconds: float = 20.0
     answer_seconds: float = 30.0
-    linger_seconds: float = 2.0
+    linger_seconds: float = 5.0
     gate_seconds: float = 5.0
     drain_seconds: float = 8.0
     body_bytes: int = 32 * MIB
