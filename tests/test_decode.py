@@ -321,6 +321,20 @@ def test_alpha_is_laid_over_white_and_rounded(mode: str, as_array: bool) -> None
     assert (flat == expected[..., np.newaxis]).all()
 
 
+@pytest.mark.parametrize(("ink", "ground"), [(255, 0), (225, 0), (200, 255), (10, 255)])
+@pytest.mark.parametrize("mode", ["LA", "RGBA", "P"])
+def test_white_ink_with_nothing_behind_it_is_laid_over_black(
+    mode: str, ink: int, ground: int
+) -> None:
+    image = Image.new("LA", (40, 1200), (0, 0))
+    image.paste((ink, 255), (10, 900, 20, 950))
+
+    found = pixels(encoded(image.convert("RGBA").convert(mode)))
+
+    assert (found[900:950, 10:20] == ink).all()
+    assert (found[:890] == ground).all()
+
+
 def test_premultiplied_alpha_is_laid_over_white() -> None:
     for mode in ("La", "RGBa"):
         layers = Image.new("RGBA", (4, 4), (100, 100, 100, 0)).convert(mode.upper())

@@ -6,7 +6,8 @@ components.py, of the ink above a threshold, and the long side of a part is that
     threshold  the paper's own; as long as a part is ruled paper (thin, across the picture), Otsu's
                level of the ink above the threshold before, up to three times
     edge       a part at the picture's border is an edge, a finger or a table if it lies there with
-               half of its long side or more, or is a blob: wider than a quarter of it
+               half of its long side or more, is a blob: wider than a quarter of it, or is five
+               times as wide as high, a line of the paper
     main       the part with the most ink; an edge only where all others are small beside it
     others     those near: no further from the box found so far than 2/5 of its long side, with 3 %
                of the main part's ink or more, and half as strong; from the upper left, until no
@@ -97,7 +98,9 @@ def _edges(parts: Components) -> Array:
     # A blob has a lot of area for its runs: half of its mean run is wider than an eighth.
     runs = np.bincount(parts.numbers, minlength=len(parts))
     blob = parts.areas * 4 > runs * longest
-    found: Array = (contacts > 0) & ((2 * contacts >= longest) | blob)
+    boxes = parts.boxes
+    flat = 5 * (boxes[:, 2] - boxes[:, 0]) <= boxes[:, 3] - boxes[:, 1]
+    found: Array = (contacts > 0) & ((2 * contacts >= longest) | blob | flat)
     return found
 
 

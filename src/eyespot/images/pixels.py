@@ -2,7 +2,8 @@
 
 The same rules for both:
 
-    alpha               over white
+    alpha               over white; over black where what is to be seen would not be, being nearly
+                        white: sum(alpha * (255 - grey)) < 40 * sum(alpha)
     palette             colour, even if its entries are grey
     16 bits             v / 257; 32-bit integers within 0..65535 likewise
     floats              0..1 times 255, else 0..255 as they are, else 0..65535 / 257
@@ -13,6 +14,7 @@ Colour profiles are not applied.
 """
 
 import contextlib
+from collections.abc import Iterator
 
 import numpy as np
 from PIL import Image
@@ -23,6 +25,7 @@ from eyespot.values import Array
 MAX_PIXELS = 50_000_000
 
 _ORIENTATION_TAG = 0x0112
+_LEAST_DARK = 40  # of 255, that ink has on average which is seen on white
 
 # Converted a strip at a time, a large picture needs its memory twice and not four times.
 _STRIP_PIXELS = 2**20
@@ -53,23 +56,42 @@ def _bands_as_bytes(image: Image.Image) -> Array:
     grey = image.mode in ("1", "L", "LA", "La")
     width, height = image.size
     pixels = np.empty((height, width, 1 if grey else 3), np.uint8)
-    step = max(1, _STRIP_PIXELS // width)
-    for top in range(0, height, step):
-        bottom = min(top + step, height)
-        strip = image if step >= height else image.crop((0, top, width, bottom))
-        flat = _over_white(strip, grey=grey)
-        pixels[top:bottom] = np.asarray(flat).reshape(bottom - top, width, -1)
+    ground = _ground(image) if image.has_transparency_data else "white"
+    for top, strip in _strips(image):
+        flat = _over(ground, strip, grey=grey)
+        pixels[top : top + strip.height] = np.asarray(flat).reshape(strip.height, width, -1)
     return pixels
 
 
-def _over_white(image: Image.Image, *, grey: bool) -> Image.Image:
+def _strips(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """The picture from top to bottom, each part with the row that it begins at."""
+    width, height = image.size
+    step = max(1, _STRIP_PIXELS // width)
+    for top in range(0, height, step):
+        whole = step >= height
+        yield top, image if whole else image.crop((0, top, width, min(top + step, height)))
+
+
+def _ground(image: Image.Image) -> str:
+    """What a picture with alpha is seen on."""
+    seen = dark = 0
+    for _, strip in _strips(image):
+        layered = strip if strip.mode in ("LA", "La") else strip.convert("RGBA")
+        layered = layered if layered.mode == "LA" else layered.convert("LA")
+        grey, alpha = np.moveaxis(np.asarray(layered).astype(np.int64), 2, 0)
+        seen += int(alpha.sum())
+        dark += int((alpha * (255 - grey)).sum())
+    return "black" if dark < _LEAST_DARK * seen else "white"
+
+
+def _over(ground: str, image: Image.Image, *, grey: bool) -> Image.Image:
     """The picture in mode L or RGB."""
     opaque, layered = ("L", "LA") if grey else ("RGB", "RGBA")
     if not image.has_transparency_data:
         return image if image.mode == opaque else image.convert(opaque)
     if image.mode != layered:
         image = image.convert(layered)
-    paper = Image.new(opaque, image.size, "white")
+    paper = Image.new(opaque, image.size, ground)
     paper.paste(image, mask=image)
     return paper
 

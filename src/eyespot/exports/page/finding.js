@@ -81,7 +81,8 @@ function edgesOf(found) {
   return found.parts.map((part, number) => {
     const longest = longestOf(part);
     const blob = part.area * 4 > part.runs * longest;
-    return contacts[number] > 0 && (2 * contacts[number] >= longest || blob);
+    const flat = 5 * tallOf(part) <= wideOf(part);
+    return contacts[number] > 0 && (2 * contacts[number] >= longest || blob || flat);
   });
 }
 

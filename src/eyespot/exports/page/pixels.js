@@ -1,5 +1,6 @@
-// A picture file to defined pixels, as images/decode.py and pixels.py do it: alpha over white, EXIF
-// orientation applied, colour profiles not. The browser decodes; pictures are as in resample.js.
+// A picture file to defined pixels, as images/decode.py and pixels.py do it: alpha over white, or over
+// black where nothing would be seen on white, EXIF orientation applied, colour profiles not. The
+// browser decodes; pictures are as in resample.js.
 
 const MAX_PIXELS = 50_000_000;
 
@@ -19,12 +20,25 @@ export async function decoded(blob) {
     throw new Error(`is too large (${width} x ${height} pixels)`);
   }
   const canvas = new OffscreenCanvas(width, height);
-  const context = canvas.getContext("2d", { alpha: false, willReadFrequently: true });
-  context.fillStyle = "#ffffff";
+  const context = canvas.getContext("2d", { willReadFrequently: true });
+  context.drawImage(image, 0, 0);
+  const onBlack = isNearlyWhite(context.getImageData(0, 0, width, height).data);
+  context.fillStyle = onBlack ? "#000000" : "#ffffff";
   context.fillRect(0, 0, width, height);
   context.drawImage(image, 0, 0);
   image.close();
   return { data: withoutAlpha(context.getImageData(0, 0, width, height).data), width, height, channels: 3 };
+}
+
+// Whether what is to be seen would not be on white.
+function isNearlyWhite(rgba) {
+  let [seen, dark] = [0, 0];
+  for (let at = 0; at < rgba.length; at += 4) {
+    const grey = (19595 * rgba[at] + 38470 * rgba[at + 1] + 7471 * rgba[at + 2] + 32768) >> 16;
+    seen += rgba[at + 3];
+    dark += rgba[at + 3] * (255 - grey);
+  }
+  return dark < 40 * seen;
 }
 
 function withoutAlpha(rgba) {
