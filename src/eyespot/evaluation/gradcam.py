@@ -30,6 +30,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from eyespot.errors import ModelError
 from eyespot.evaluation.heat import scaled, spread
 from eyespot.models.predict import batch_size
 from eyespot.models.torch_model import TorchModel
@@ -38,7 +39,8 @@ from eyespot.nets.convnet import ConvNet
 from eyespot.nets.ensemble import Ensemble
 from eyespot.nets.layers import ACTIVATIONS
 from eyespot.nets.mobilenet import Convolution, MobileNetV1
-from eyespot.values import Array
+from eyespot.nets.onnxtrunk import OnnxTrunk
+from eyespot.values import Array, Model
 
 _AFTER_CONVOLUTION: tuple[type[nn.Module], ...] = (nn.BatchNorm2d, *ACTIVATIONS.values())
 
@@ -57,13 +59,25 @@ def heat_maps(model: TorchModel, images: Array, classes: Array | None = None) ->
     images: prepared, uint8 (N, S, S, C). classes: (N,) in 0..K-1; what the model says, if not
     given. The hottest place is 1; a picture without a place that speaks for the class has zeros.
     Of the picture as it is, not of the card's other views; of an ensemble the mean of its members'.
+    Raises ModelError for a net without gradients.
     A net without a convolution: gradient times input (Shrikumar et al. 2016, arXiv 1605.01713).
     """
+    if not has_gradients(model):
+        raise ModelError(
+            "the model stands on an ONNX graph, which has no gradients; take --heat-by occlusion"
+        )
     said = model.probabilities(images).argmax(axis=1) if classes is None else np.asarray(classes)
     said = said.astype(np.int64)
     members = model.net.members if isinstance(model.net, Ensemble) else [model.net]
     heats = [_heats(net, images, said) for net in members]
     return scaled(np.stack(heats).mean(axis=0))
+
+
+def has_gradients(model: Model) -> bool:
+    """Whether a heat map can be read from the model's net; not from a graph that is not torch's."""
+    if not isinstance(model, TorchModel):
+        return False
+    return not any(isinstance(module, OnnxTrunk) for module in model.net.modules())
 
 
 def _heats(net: nn.Module, images: Array, said: Array) -> Array:

@@ -28,6 +28,10 @@ def heats_of(model: Model, said: Predictions, pictures: Mapping[str, Array]) -> 
 
     uint8 (S, S), 255 most. pictures: prepared images by name; what is not there is left out.
     """
+    from eyespot.evaluation.gradcam import has_gradients
+
+    if not has_gradients(model):
+        return {}
     chosen = dict.fromkeys([*mistakes(said)[:NUM_MISTAKES].tolist(), *sample(said).tolist()])
     rows = [row for row in chosen if said.names[row] in pictures]
     if not rows:

@@ -36,7 +36,7 @@ def config_and_class(spec: TransformersSpec) -> tuple[Any, Any]:
     config, model = (getattr(transformers, name) for name in _CLASSES[spec.architecture])
     settings = {n: list(v) if isinstance(v, tuple) else v for n, v in spec.settings.items()}
     try:
-        return config(**settings, output_hidden_states=True, attn_implementation="sdpa"), model
+        return config(**settings, output_hidden_states=True), model
     except Exception as error:  # each architecture checks in its own way
         raise ModelError(
             f"the settings of its backbone, a {spec.architecture}, do not do: {error}"
