@@ -67,10 +67,11 @@ def _unwritable(path: Path, error: OSError) -> ResourceError:
 
 def write_text(path: Path, text: str) -> None:
     """Writes UTF-8 as `write_bytes` does; names that are not UTF-8 keep their bytes."""
-    write_bytes(path, _encoded(text))
+    write_bytes(path, encoded(text))
 
 
-def _encoded(text: str) -> bytes:
+def encoded(text: str) -> bytes:
+    """UTF-8; a name that is not keeps its bytes."""
     try:
         return text.encode("utf-8", errors="surrogateescape")
     except UnicodeEncodeError:  # half of a surrogate pair
@@ -84,8 +85,12 @@ def write_json(path: Path, value: Any) -> None:
 
 def table_text(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """A CSV table as text; a cell that a spreadsheet would run as a formula gets a quote."""
-    lines = (",".join(map(_spelled, row)) for row in (header, *rows))
-    return "".join(f"{line or _EMPTY}\n" for line in lines)
+    return "".join(map(row_text, (header, *rows)))
+
+
+def row_text(row: Sequence[object]) -> str:
+    """One row of it, with its end."""
+    return (",".join(map(_spelled, row)) or _EMPTY) + "\n"
 
 
 def _spelled(value: object) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from eyespot.errors import ResourceError, UsageError
+from eyespot.errors import DataError, ResourceError, UsageError
 
 if TYPE_CHECKING:
     from eyespot.values import Model
@@ -174,3 +174,9 @@ def writable(given: str | Path | None) -> Path | None:
         reason = "it is a folder" if out.is_dir() else f"the folder {out.parent} is not writable"
         raise ResourceError(f"{out} cannot be written: {reason}")
     return out
+
+
+def check_readable(num_broken: int, num: int) -> None:
+    """Raises DataError where pictures cannot be read, after all others are answered."""
+    if num_broken:
+        raise DataError(f"{num_broken:,} of {num:,} pictures cannot be read; see above")

@@ -1,5 +1,6 @@
 """`eyespot predict MODEL SOURCE...`."""
 
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -7,7 +8,6 @@ import typer
 from eyespot.cli import clustered
 from eyespot.cli import options as given
 from eyespot.cli.talk import say, show_answer
-from eyespot.errors import DataError
 
 
 def command(
@@ -34,37 +34,37 @@ def command(
 
     A picture unlike all that the model was trained on is unknown, with the nearest class. One that
     cannot be read is named on stderr, and the exit code is 3 at the end. With --cluster answers go
-    to --out alone, as Parquet, and the same command goes on there.
+    to --out alone, as Parquet. The same command goes on where it was interrupted.
     """
     names = list(given.with_stdin(sources))
     if cluster:
         given.alone("--cluster", show=show, heat=heat, coverage=coverage, format=form == "kaggle")
         return clustered.predict(cluster, model, names, out, accept_all, workers, as_json)
     from eyespot.data import pictures
+    from eyespot.line.predicting import predict_into
     from eyespot.models.loading import load
     from eyespot.models.predict import Asked, answers
-    from eyespot.models.tables import write_answers, write_kaggle
-    from eyespot.values import Prediction
+    from eyespot.models.tables import num_broken, write_results
 
     table = given.writable(out or ("result.csv" if form == "kaggle" else None))
     loaded = load(model)
     found = pictures(names)
     heats, sights = given.heat_folder(heat, loaded, heat_by), given.show_folder(show)
-    results = []
     asked = Asked(top=top, accept_all=accept_all, coverage=coverage)
+    tell = partial(show_answer, form="json" if as_json else form)
+    if table and form == "table" and not (heats or sights):
+        done = predict_into(table, loaded, model, found, asked, on_answer=tell)
+        say(f"{done}: {table}")
+        return given.check_readable(done.num_broken, done.num)
+    results = []
     for result in answers(loaded, found.images, found.names, asked):
+        tell(result)
         results.append(result)
-        show_answer(result, form="json" if as_json else form)
     if table:
-        if form == "kaggle":
-            write_kaggle(table, found, results)
-        else:
-            write_answers(table, results, top=min(top, len(loaded.classes)))
+        write_results(table, found, results, min(top, len(loaded.classes)), kaggle=form == "kaggle")
         say(f"{len(results):,} answers: {table}")
     if heats or sights:
         from eyespot.line.showing import write_pictures
 
         say(write_pictures(loaded, found, results, heats=heats, by=heat_by, sights=sights))
-    broken = sum(not isinstance(result, Prediction) for result in results)
-    if broken:
-        raise DataError(f"{broken:,} of {len(results):,} pictures cannot be read; see above")
+    given.check_readable(num_broken(results), len(results))

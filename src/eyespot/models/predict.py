@@ -60,11 +60,13 @@ def answers(
     asked: Asked = Asked(),
     *,
     fetch: Callable[[Any], ImageInput] | None = None,
+    part: int | None = None,
 ) -> Iterator[Prediction | tuple[str, ImageError]]:
     """A Prediction for each image, in order; a picture that cannot be decoded gives its error.
 
     Decoded on all cores, in batches: memory does not grow with the number of images. fetch: what
     makes an image of each of `images`, where they are something else, such as places to read from.
+    part: how many are decoded and answered at once; `together` knows a good number.
     Raises UsageError for a coverage that is no share, or that the model keeps no scores for.
     """
     scores = None if asked.coverage is None else scores_for(model, asked.coverage)
@@ -76,8 +78,8 @@ def answers(
         except ImageError as error:
             return error
 
-    def answered(part: Sequence[tuple[str, Any]]) -> list[Prediction | tuple[str, ImageError]]:
-        loaded = [(name, load(source)) for name, source in part]
+    def answered(pairs: Sequence[tuple[str, Any]]) -> list[Prediction | tuple[str, ImageError]]:
+        loaded = [(name, load(source)) for name, source in pairs]
         good = [(name, array) for name, array in loaded if not isinstance(array, ImageError)]
         found: Iterator[Prediction] = iter(())
         if good:
@@ -89,8 +91,9 @@ def answers(
             for name, array in loaded
         ]
 
-    pairs = zip(names, images, strict=True)
-    parts = iter(lambda: list(islice(pairs, together(images, model.preparation.size))), [])
+    num = part or together(images, model.preparation.size)
+    named = zip(names, images, strict=True)
+    parts = iter(lambda: list(islice(named, num)), [])
     # An array needs no decoding: handing its small images to threads costs more than it saves.
     found = map(answered, parts) if isinstance(images, np.ndarray) else in_order(answered, parts)
     return chain.from_iterable(found)

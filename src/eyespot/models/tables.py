@@ -1,6 +1,6 @@
 """Answers as tables."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
 import numpy as np
@@ -13,6 +13,21 @@ UNKNOWN = "unknown"
 Result = Prediction | tuple[str, ImageError]
 
 
+def num_broken(results: Iterable[Result]) -> int:
+    """How many pictures cannot be read."""
+    return sum(not isinstance(result, Prediction) for result in results)
+
+
+def write_results(
+    path: Path, pictures: Pictures, results: Sequence[Result], top: int, *, kaggle: bool
+) -> None:
+    """The table that is wanted: `write_kaggle` or `write_answers`."""
+    if kaggle:
+        write_kaggle(path, pictures, results)
+    else:
+        write_answers(path, results, top=top)
+
+
 def write_answers(path: Path, results: Sequence[Result], *, top: int) -> None:
     """A row for every picture: name, then label and probability of the likeliest classes, ...
 
@@ -22,23 +37,29 @@ def write_answers(path: Path, results: Sequence[Result], *, top: int) -> None:
     found = [result for result in results if isinstance(result, Prediction)]
     top = min([top, *(len(result.ranked) for result in found)])  # there may be fewer classes
     sets = any(result.possible is not None for result in found)
+    rows = (answer_row(result, top=top, sets=sets) for result in results)
+    write_table(path, answer_header(top=top, sets=sets), rows)
+
+
+def answer_header(*, top: int, sets: bool) -> list[str]:
+    """The names of the columns. sets: whether sets of classes were asked for."""
     header = ["name", "label", "probability"]
     for rank in range(2, top + 1):
         header += [f"label_{rank}", f"probability_{rank}"]
-    header += ["nearest", *(["possible"] if sets else []), "error"]
-    rows = []
-    for result in results:
-        if not isinstance(result, Prediction):
-            name, error = result
-            rows.append([name, *[""] * (len(header) - 2), str(error)])
-            continue
-        cells = [cell for label, p in result.ranked[:top] for cell in (label, f"{p:.6f}")]
-        nearest = result.label if result.unknown else ""
-        if result.unknown:
-            cells[0] = UNKNOWN
-        possible = [" | ".join(result.possible or ())] if sets else []
-        rows.append([result.name, *cells, nearest, *possible, ""])
-    write_table(path, header, rows)
+    return [*header, "nearest", *(["possible"] if sets else []), "error"]
+
+
+def answer_row(result: Result, *, top: int, sets: bool) -> list[str]:
+    """The cells of one picture under that header."""
+    if not isinstance(result, Prediction):
+        name, error = result
+        return [name, *[""] * (2 * top + 1 + sets), str(error)]
+    cells = [cell for label, p in result.ranked[:top] for cell in (label, f"{p:.6f}")]
+    nearest = result.label if result.unknown else ""
+    if result.unknown:
+        cells[0] = UNKNOWN
+    possible = [" | ".join(result.possible or ())] if sets else []
+    return [result.name, *cells, nearest, *possible, ""]
 
 
 def write_kaggle(path: Path, pictures: Pictures, results: Sequence[Result]) -> None:
