@@ -23,6 +23,7 @@ function tell(sentence) {
 try {
   await start(await connect());
 } catch (error) {
+  get("knows").textContent = "";
   tell(error.message);
 }
 

@@ -4,6 +4,7 @@ import { get } from "./elements.js";
 
 const WIDTH = 0.062;  // of a stroke, as a share of the pad's side: a felt-tip on a note
 const STEP = 1 / 28;
+const SENT = 280;  // the side of the picture that is asked about: enough, and quick
 
 export function startPad(onChange) {
   const canvas = get("pad");
@@ -92,8 +93,9 @@ export function startPad(onChange) {
 // drawing fills it, too, and dark pictures are white on black.
 function picture(strokes, side, style) {
   const canvas = document.createElement("canvas");
-  canvas.width = canvas.height = side;
+  canvas.width = canvas.height = SENT;
   const context = canvas.getContext("2d");
+  context.scale(SENT / side, SENT / side);
   paint(context, style ? filling(strokes, side) : strokes, side, style?.dark);
   return new Promise((done) => canvas.toBlob(done, "image/png"));
 }
