@@ -68,7 +68,7 @@ function bar(share) {
 
 function showViews(said, coarse) {
   const views = [
-    [said.found, "Found in your picture", false],
+    [said.found, "Found here", false],
     [said.saw, "What the model saw", coarse],
     [said.heat, "What spoke for it", coarse],
   ];
