@@ -19,6 +19,7 @@ from eyespot.cli import (
     suspects,
     train,
     transcribe,
+    tune,
     watch,
 )
 from eyespot.cli.outcome import guarded
@@ -36,6 +37,7 @@ app.command("split")(guarded(split.command))
 app.command("augment")(guarded(augment.command))
 app.command("pack")(guarded(pack.command))
 app.command("train")(guarded(train.command))
+app.command("tune")(guarded(tune.command))
 app.command("evaluate")(guarded(evaluate.command))
 app.command("compare")(guarded(compare.command))
 app.command("suspects")(guarded(suspects.command))

@@ -178,10 +178,13 @@ def stored(images: Array, cluster: Cluster) -> Any:
 
 
 @contextlib.contextmanager
-def engine_on(wanted: str | None, workers: int | None) -> Iterator[Here | OnRay]:
+def engine_on(
+    wanted: str | None, workers: int | None, *, each_core: bool = False
+) -> Iterator[Here | OnRay]:
     """Who computes: this process, or a cluster. wanted: as `joined` takes it.
 
-    workers: one for each machine if not given. Raises UsageError for more than there are cores.
+    workers: one for each machine if not given, or for each core. Raises UsageError for more than
+    there are cores.
     """
     if wanted is None:
         if workers is not None:
@@ -189,7 +192,7 @@ def engine_on(wanted: str | None, workers: int | None) -> Iterator[Here | OnRay]
         yield Here()
         return
     with joined(wanted, action="--cluster", store=STORE) as cluster:
-        num = workers or cluster.num_nodes
+        num = workers or (cluster.num_cpus if each_core else cluster.num_nodes)
         if num > cluster.num_cpus:
             raise UsageError(f"--workers {num} are more than the cores of {cluster}")
         yield OnRay(cluster, num)
