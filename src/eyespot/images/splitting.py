@@ -1,7 +1,6 @@
-"""Where characters that touch could be parted: paths from top to bottom that cross little ink.
+"""Where characters that touch could be parted: straight cuts that cross little ink.
 
-H rows, S windows around places where a path could run, W their width. height: that of a usual
-character, in pixels. Costs are in pixels of full ink, while a path is looked for.
+H rows, S cuts. height: that of a usual character, in pixels.
 """
 
 from dataclasses import dataclass
@@ -12,19 +11,17 @@ from eyespot.images.page import Blob, cut_out
 from eyespot.values import Array
 
 _STEP = 0.05  # heights between two places that are tried
-_REACH = 0.3  # heights that a path may leave its place by, to either side
-_SIDEWAYS = 0.04  # the cost of a step to the side
-_OFF = 0.06  # the cost of a pixel that is as far from the place as the reach allows
-_SHARE = 0.05  # of a blob's ink that two paths must have between them
-_MOST = 9  # paths through one blob
-_LEAST = 0.08  # heights of a part's width
-_WIDEST = 1.5  # heights of a part's width
+_LEANS = np.tan(np.radians((-30, -20, -10, 0, 10, 20, 30)))  # pixels to the left for each row down
+_SHARE = 0.06  # of a blob's ink that two cuts must have between them
+_PER_HEIGHT = 7  # cuts through a blob for each height of its width, and ...
+_AT_LEAST = 1  # ... so many more
+_NARROWEST, _WIDEST = 0.08, 1.5  # heights of a part's width
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Seam:
-    """One path. columns: int64 (H,), in each row the first pixel on its right. cost: the ink that
-    it crosses, in heights."""
+class Cut:
+    """columns: int64 (H,), in each row the first pixel on its right. cost: the ink that it
+    crosses, in heights."""
 
     columns: Array
     cost: float
@@ -32,9 +29,9 @@ class Seam:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Part:
-    """What lies between two seams, which are counted from the blob's left end, 0, to its right.
+    """What lies between two cuts, which are counted from the blob's left end, 0, to its right.
 
-    cost: of the seams at its ends that cross ink, half of each, in heights.
+    cost: of the cuts at its ends that cross ink, half of each, in heights.
     """
 
     start: int
@@ -43,72 +40,54 @@ class Part:
     cost: float
 
 
-def seams(blob: Blob, height: float) -> list[Seam]:
-    """The cheapest paths through a blob, from left to right, each with ink on both sides."""
+def cuts(blob: Blob, height: float) -> list[Cut]:
+    """The cheapest cuts through a blob, from left to right by the ink that is left of them."""
     ink = blob.ink.astype(np.float32) / 255
-    wide = ink.shape[1]
-    reach = max(2, round(_REACH * height))
-    places = np.arange(_LEAST * height, wide - _LEAST * height, max(1.0, _STEP * height))
-    if not len(places):
-        return []
-    centres = np.unique(places.astype(np.int64))
-    padded = np.pad(ink, ((0, 0), (reach, reach)))
-    windows_HSW = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1, axis=1)
-    paths = _cheapest(windows_HSW[:, centres])
-    columns = (paths - reach + centres[:, np.newaxis]).clip(0, wide)
-    before = np.pad(np.cumsum(ink, axis=1), ((0, 0), (1, 0)))
-    left_of = np.take_along_axis(before, columns.T, axis=1).sum(axis=0) / max(ink.sum(), 1e-6)
+    columns_SH = _tried(ink.shape, height)
     rows = np.arange(len(ink))
-    costs = [float(ink[rows, own.clip(None, wide - 1)].sum()) / height for own in columns]
+    costs_S = np.pad(ink, ((0, 0), (0, 1)))[rows, columns_SH].sum(axis=1)
+    before = np.pad(np.cumsum(ink, axis=1), ((0, 0), (1, 0)))
+    shares_S = before[rows, columns_SH].sum(axis=1) / max(float(ink.sum()), 1e-6)
+    most = _AT_LEAST + round(_PER_HEIGHT * ink.shape[1] / height)
     found: list[int] = []
-    for place in np.argsort(costs, kind="stable").tolist():
-        shares = [0.0, 1.0, *left_of[found].tolist()]
-        if min(abs(share - left_of[place]) for share in shares) >= _SHARE and len(found) < _MOST:
+    taken = [0.0, 1.0]
+    for place in np.argsort(costs_S, kind="stable").tolist():
+        if len(found) == most:
+            break
+        share = float(shares_S[place])
+        if min(abs(share - other) for other in taken) >= _SHARE:
+            taken.append(share)
             found.append(place)
-    found.sort(key=lambda place: float(left_of[place]))
-    return [Seam(columns=columns[place], cost=costs[place]) for place in found]
+    found.sort(key=lambda place: float(shares_S[place]))
+    return [Cut(columns=columns_SH[at], cost=float(costs_S[at]) / height) for at in found]
 
 
-def _cheapest(windows_HSW: Array) -> Array:
-    """For each window its cheapest path, int64 (S, H)."""
-    tall, num, wide = windows_HSW.shape
-    off = np.abs(np.arange(wide, dtype=np.float32) - wide // 2) * (_OFF / (wide // 2))
-    total = windows_HSW[0] + off
-    came = np.zeros((tall, num, wide), np.int8)
-    for row in range(1, tall):
-        choices = np.full((3, num, wide), np.inf, np.float32)
-        choices[0, :, 1:] = total[:, :-1] + _SIDEWAYS
-        choices[1] = total
-        choices[2, :, :-1] = total[:, 1:] + _SIDEWAYS
-        best = choices.argmin(axis=0)
-        came[row] = best - 1
-        total = np.take_along_axis(choices, best[np.newaxis], axis=0)[0] + windows_HSW[row] + off
-    paths = np.empty((num, tall), np.int64)
-    paths[:, -1] = total.argmin(axis=1)
-    everyone = np.arange(num)
-    for row in range(tall - 1, 0, -1):
-        paths[:, row - 1] = paths[:, row] + came[row, everyone, paths[:, row]]
-    return paths
+def _tried(shape: tuple[int, int], height: float) -> Array:
+    """int64 (S, H): at every place along a blob, cuts that lean to either side."""
+    tall, wide = shape
+    step = max(1.0, _STEP * height)
+    middles = np.arange(_NARROWEST * height, wide - _NARROWEST * height, step)
+    down = tall / 2 - np.arange(tall)
+    tried: Array = middles[:, np.newaxis, np.newaxis] + np.outer(_LEANS, down)
+    return np.rint(tried.reshape(-1, tall)).astype(np.int64).clip(0, wide)
 
 
 def parts(blob: Blob, height: float) -> list[Part]:
-    """All that may be a character of a blob that is cut along some of its seams; not all of it."""
-    cuts = seams(blob, height)
-    ends: list[Seam | None] = [None, *cuts, None]
+    """All that may be a character of a blob that is cut somewhere; not the whole of it."""
+    ends: list[Cut | None] = [None, *cuts(blob, height), None]
     found = []
     for start in range(len(ends) - 1):
         for end in range(start + 1, len(ends)):
-            if (start, end) == (0, len(ends) - 1):
-                continue
-            own = _between(blob, ends[start], ends[end])
-            if own and _LEAST * height <= own.width <= _WIDEST * height:
-                cost = sum(one.cost for one in (ends[start], ends[end]) if one) / 2
+            left, right = ends[start], ends[end]
+            own = _between(blob, left, right) if left or right else None
+            if own and _NARROWEST * height <= own.width <= _WIDEST * height:
+                cost = sum(one.cost for one in (left, right) if one) / 2
                 found.append(Part(start=start, end=end, blob=own, cost=cost))
     return found
 
 
-def _between(blob: Blob, left: Seam | None, right: Seam | None) -> Blob | None:
-    columns = np.arange(blob.ink.shape[1])
+def _between(blob: Blob, left: Cut | None, right: Cut | None) -> Blob | None:
+    columns = np.arange(blob.width)
     keep = np.ones(blob.ink.shape, np.bool_)
     if left is not None:
         keep &= columns >= left.columns[:, np.newaxis]

@@ -11,15 +11,17 @@ from eyespot.images.splitting import Part, parts
 from eyespot.models.predict import batch_size, prepared
 from eyespot.values import Array, Model
 
-# Chosen on pages of MNIST's training digits; see docs/pages.md.
+# Chosen on pages of MNIST's training digits; see docs/pages.md. Costs are in nats.
 _DOUBTED = 0.8  # refusal of a blob that may be several characters
+_UNSURE = 0.9  # probability of the answer of a model that cannot refuse, likewise
 _WIDE = 1.2  # heights; whatever is wider may be several
 _NARROW = 0.35  # heights; nothing that is narrower is several
-_GOOD = 0.5  # refusal up to which a part is as good as any
-_ODD = 20.0  # what refusal above that costs, in nats
-_CUT = 1.5  # what a path through ink costs, in nats for each height of it
-_UNSURE = 0.9  # probability of the answer of a model that cannot refuse, for _DOUBTED
-_MARGIN = 0.2  # of a character's longer side, around it
+_ODD = 4.0  # the cost of refusal, which is 1 where a single character is refused
+_STUMP = 8.0  # the cost of a part that is lower than three quarters of all, for each of its heights
+_BROAD = 4.0  # the cost of each height of width above 1.1
+_CUT = 2.0  # the cost of each height of ink that a cut crosses
+_WEIGHT = 0.8  # a part's costs count by its width in heights, but for no less than this
+_MARGIN = 1.5  # by which parts are to be better than the whole
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -31,12 +33,6 @@ class Read:
     probs: Array
     refusal: float | None
 
-    @property
-    def badness(self) -> float:
-        """How little it looks like a character, in nats."""
-        odd = 0.0 if self.refusal is None else _ODD * max(0.0, self.refusal - _GOOD)
-        return odd - math.log(max(float(self.probs.max()), 1e-9))
-
 
 def read_blobs(model: Model, page: Page) -> list[Read]:
     """Every character of a page, in no order; blobs that are several are parted."""
@@ -46,7 +42,7 @@ def read_blobs(model: Model, page: Page) -> list[Read]:
     choices = [parts(read.blob, page.height) for read in doubtful]
     answers = iter(_read(model, [part.blob for own in choices for part in own]))
     for whole, own in zip(doubtful, choices, strict=True):
-        found += best_parting(whole, [(part, next(answers)) for part in own])
+        found += best_parting(whole, [(part, next(answers)) for part in own], page.height)
     return found
 
 
@@ -59,20 +55,40 @@ def _is_doubtful(read: Read, height: float) -> bool:
     return width > _WIDE or (odd and width > _NARROW)
 
 
-def best_parting(whole: Read, choices: Sequence[tuple[Part, Read]]) -> list[Read]:
-    """The parts, from left to right, that look most like characters together; or the whole."""
+def best_parting(
+    whole: Read, choices: Sequence[tuple[Part, Read]], height: float
+) -> list[Read]:
+    """The parts, from left to right, that look most like characters together; or the whole.
+
+    height: that of a usual character, in pixels.
+    """
+    tall = whole.blob.ink.shape[0]
     last = max((part.end for part, _ in choices), default=0)
     best: dict[int, tuple[float, list[Read]]] = {0: (0.0, [])}
     for end in range(1, last + 1):
         ways = [
-            (best[part.start][0] + read.badness + _CUT * part.cost, [*best[part.start][1], read])
+            (
+                best[part.start][0] + _cost(read, tall, height) + _CUT * part.cost,
+                [*best[part.start][1], read],
+            )
             for part, read in choices
             if part.end == end and part.start in best
         ]
         if ways:
             best[end] = min(ways, key=lambda way: way[0])
-    badness, parted = best.get(last, (math.inf, []))
-    return parted if parted and badness < whole.badness else [whole]
+    cost, parted = best.get(last, (math.inf, []))
+    return parted if parted and cost < _cost(whole, tall, height) - _MARGIN else [whole]
+
+
+def _cost(read: Read, tall: int, height: float) -> float:
+    """How little it looks like one character, and the more the wider it is."""
+    own_height, own_width = read.blob.ink.shape
+    width = own_width / height
+    cost = -math.log(max(float(read.probs.max()), 1e-6))
+    cost += _ODD * (read.refusal or 0.0)
+    cost += _STUMP * max(0.0, 0.75 - own_height / tall)
+    cost += _BROAD * max(0.0, width - 1.1)
+    return max(width, _WEIGHT) * cost
 
 
 def _read(model: Model, blobs: Sequence[Blob]) -> list[Read]:
