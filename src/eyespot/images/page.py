@@ -26,10 +26,12 @@ class Blob:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Page:
-    """height: that of a usual character, in pixels of the ink map."""
+    """height: that of a usual character, in pixels of the ink map. threshold: what is written has
+    more ink than this."""
 
     blobs: tuple[Blob, ...]
     height: float
+    threshold: int
 
 
 def read_page(ink: Array, threshold: int) -> Page:
@@ -38,9 +40,10 @@ def read_page(ink: Array, threshold: int) -> Page:
     pieces = find_pieces(mask)
     height = usual_height(pieces, mask.shape)
     if height is None:
-        return Page(blobs=(), height=0.0)
+        return Page(blobs=(), height=0.0, threshold=threshold)
     groups = joined(pieces, height, mask.shape)
-    return Page(blobs=tuple(_blob(ink, pieces, group) for group in groups), height=height)
+    blobs = tuple(_blob(ink, pieces, group) for group in groups)
+    return Page(blobs=blobs, height=height, threshold=threshold)
 
 
 def _blob(ink: Array, pieces: Pieces, places: Sequence[int]) -> Blob:

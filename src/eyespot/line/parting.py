@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from eyespot.images.ink import Character, drawn_like
 from eyespot.images.page import Blob, Page
 from eyespot.images.splitting import Part, parts
-from eyespot.models.predict import batch_size, prepared
-from eyespot.values import Array, Model
+from eyespot.models.predict import batch_size
+from eyespot.values import Array, InkStyle, Model
 
 # Chosen on pages of MNIST's training digits; see docs/pages.md. Costs are in nats.
 _DOUBTED = 0.8  # refusal of a blob that may be several characters
@@ -34,13 +35,20 @@ class Read:
     refusal: float | None
 
 
-def read_blobs(model: Model, page: Page) -> list[Read]:
-    """Every character of a page, in no order; blobs that are several are parted."""
-    reads = _read(model, page.blobs)
-    found = [read for read in reads if not _is_doubtful(read, page.height)]
-    doubtful = [read for read in reads if _is_doubtful(read, page.height)]
-    choices = [parts(read.blob, page.height) for read in doubtful]
-    answers = iter(_read(model, [part.blob for own in choices for part in own]))
+def read_blobs(model: Model, style: InkStyle, page: Page) -> list[Read]:
+    """Every character of a page, in no order; blobs that are several are parted.
+
+    style: how the model's training set shows characters; each is shown to it in that way.
+    """
+
+    def read(blobs: Sequence[Blob]) -> list[Read]:
+        return _read(model, style, blobs, page.threshold)
+
+    wholes = read(page.blobs)
+    found = [whole for whole in wholes if not _is_doubtful(whole, page.height)]
+    doubtful = [whole for whole in wholes if _is_doubtful(whole, page.height)]
+    choices = [parts(whole.blob, page.height) for whole in doubtful]
+    answers = iter(read([part.blob for own in choices for part in own]))
     for whole, own in zip(doubtful, choices, strict=True):
         found += best_parting(whole, [(part, next(answers)) for part in own], page.height)
     return found
@@ -55,9 +63,7 @@ def _is_doubtful(read: Read, height: float) -> bool:
     return width > _WIDE or (odd and width > _NARROW)
 
 
-def best_parting(
-    whole: Read, choices: Sequence[tuple[Part, Read]], height: float
-) -> list[Read]:
+def best_parting(whole: Read, choices: Sequence[tuple[Part, Read]], height: float) -> list[Read]:
     """The parts, from left to right, that look most like characters together; or the whole.
 
     height: that of a usual character, in pixels.
@@ -88,27 +94,26 @@ def _cost(read: Read, tall: int, height: float) -> float:
     cost += _ODD * (read.refusal or 0.0)
     cost += _STUMP * max(0.0, 0.75 - own_height / tall)
     cost += _BROAD * max(0.0, width - 1.1)
-    return max(width, _WEIGHT) * cost
+    return float(max(width, _WEIGHT) * cost)
 
 
-def _read(model: Model, blobs: Sequence[Blob]) -> list[Read]:
+def _read(model: Model, style: InkStyle, blobs: Sequence[Blob], threshold: int) -> list[Read]:
+    shape = model.preparation
     found = []
-    step = batch_size(model.preparation.size)
+    step = batch_size(shape.size)
     for start in range(0, len(blobs), step):
         some = blobs[start : start + step]
-        images = np.stack([prepared(_alone(blob.ink), model.preparation) for blob in some])
-        probs_NK, refusals = model.examine(images)
+        drawn = [_drawn(blob, style, shape.size, threshold) for blob in some]
+        probs_NK, refusals = model.examine(np.stack(drawn).repeat(shape.channels, axis=3))
         for row, blob in enumerate(some):
             refusal = None if refusals is None else float(refusals[row])
             found.append(Read(blob=blob, probs=probs_NK[row], refusal=refusal))
     return found
 
 
-def _alone(ink: Array) -> Array:
-    """The ink in the middle of a square, as a picture of a single character."""
-    side = max(ink.shape)
-    square = side + 2 * max(1, round(_MARGIN * side))
-    top, left = (square - ink.shape[0]) // 2, (square - ink.shape[1]) // 2
-    picture = np.zeros((square, square), np.uint8)
-    picture[top : top + ink.shape[0], left : left + ink.shape[1]] = ink
-    return picture
+def _drawn(blob: Blob, style: InkStyle, size: int, threshold: int) -> Array:
+    """uint8 (size, size, 1), as a picture of this character alone is shown to the model."""
+    left, top, right, bottom = blob.box
+    box = (top, left, bottom, right)
+    character = Character(box=box, ink=blob.ink, threshold=threshold)
+    return drawn_like(style, character, size)[..., np.newaxis]

@@ -10,8 +10,9 @@ from eyespot.errors import ImageError, UsageError
 from eyespot.files import write_table
 from eyespot.images.decode import in_order, open_image
 from eyespot.images.lines import lines_of, words_of
-from eyespot.images.page import Page, read_page
-from eyespot.images.paper import read_paper
+from eyespot.images.page import Blob, Page, read_page
+from eyespot.images.paper import read_paper, reduced
+from eyespot.images.sheet import find_sheet
 from eyespot.line.parting import Read, read_blobs
 from eyespot.values import ImageInput, Model, Pictures
 
@@ -94,13 +95,14 @@ def transcripts(
     accept_all: nothing is unknown. Pages are looked at on all cores, a few ahead.
     Raises UsageError for a model of photos.
     """
-    if model.preparation.channels != 1:
+    style = model.preparation.ink
+    if style is None:
         raise UsageError(
-            "transcribe needs a model of characters, and this one is of photos; "
-            "eyespot predict says what a photo shows"
+            "transcribe needs a model of characters, and this one was trained on photos, or on too "
+            "uneven pictures; eyespot predict says what is on a picture"
         )
 
-    def look(source: ImageInput) -> tuple[Page, int] | ImageError:
+    def look(source: ImageInput) -> _Look | ImageError:
         try:
             return _looked_at(source)
         except ImageError as error:
@@ -111,38 +113,55 @@ def transcripts(
             if isinstance(looked, ImageError):
                 yield name, looked
             else:
-                page, scale = looked
-                reads = read_blobs(model, page)
-                found = _ordered(reads, page.height, model.classes, scale, accept_all)
+                reads = read_blobs(model, style, looked.page)
+                found = _ordered(looked, reads, model.classes, accept_all)
                 yield Transcript(name=name, characters=tuple(found))
 
     return transcribed()
 
 
-def _looked_at(source: ImageInput) -> tuple[Page, int]:
-    """The page, and how many of the picture's pixels one of its is."""
-    pixels = open_image(source).pixels
-    scale = -(-max(pixels.shape[:2]) // _LONGEST)
-    window = max(15, round(_STROKE * min(pixels.shape[:2]) / scale))
-    paper = read_paper(pixels, longest=_LONGEST, window=window)
-    return read_page(paper.ink, paper.threshold), paper.reduction
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Look:
+    """A page, and where it lies on its picture: a pixel of the page is `scale` of the picture."""
+
+    page: Page
+    left: int
+    top: int
+    scale: int
+
+    def box(self, blob: Blob) -> tuple[int, int, int, int]:
+        """left, top, width and height in the picture."""
+        left, top, right, bottom = (side * self.scale for side in blob.box)
+        return self.left + left, self.top + top, right - left, bottom - top
+
+
+def _looked_at(source: ImageInput) -> _Look:
+    pixels, scale = reduced(open_image(source).pixels, _LONGEST)
+    sheet = find_sheet(pixels)
+    left, top = sheet.box[:2] if sheet else (0, 0)
+    part = sheet.flattened(pixels) if sheet else pixels
+    window = max(15, round(_STROKE * min(part.shape[:2])))
+    paper = read_paper(part, longest=_LONGEST, window=window)
+    ink = np.where(sheet.inside, paper.ink, 0) if sheet else paper.ink
+    page = read_page(ink, paper.threshold)
+    return _Look(page=page, left=left * scale, top=top * scale, scale=scale)
 
 
 def _ordered(
-    reads: list[Read], height: float, classes: tuple[str, ...], scale: int, accept_all: bool
+    look: _Look, reads: list[Read], classes: tuple[str, ...], accept_all: bool
 ) -> Iterator[Character]:
     boxes = np.array([read.blob.box for read in reads], np.int64).reshape(-1, 4)
+    height = look.page.height
     lines = lines_of(boxes, height)
     for row, words in enumerate(words_of(boxes, lines, height), start=1):
         for column, word in enumerate(words, start=1):
             for place in word:
-                left, top, right, bottom = (boxes[place] * scale).tolist()
                 probs, refusal = reads[place].probs, reads[place].refusal
                 best = int(probs.argmax())
                 yield Character(
                     line=row,
                     word=column,
-                    box=(left, top, right - left, bottom - top),
+                    box=look.box(reads[place].blob),
                     label=classes[best],
                     probability=float(probs[best]),
                     unknown=refusal is not None and refusal > 1 and not accept_all,
