@@ -2,7 +2,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from eyespot.images.page import Blob
-from eyespot.images.splitting import parts, seams
+from eyespot.images.splitting import cuts, parts
 
 
 def rings(*middles, radius=25, height=60, filled=False):
@@ -19,19 +19,19 @@ def rings(*middles, radius=25, height=60, filled=False):
     return Blob(box=(10, 20, 10 + width, 20 + height), ink=np.asarray(image))
 
 
-def test_the_cheapest_seam_runs_between_two_that_touch():
+def test_the_cheapest_cut_runs_between_two_that_touch():
     blob = rings(28, 76, filled=True)
 
-    cheapest = min(seams(blob, 50), key=lambda one: one.cost)
+    cheapest = min(cuts(blob, 50), key=lambda one: one.cost)
 
     assert abs(cheapest.columns[20:40].mean() - 52) < 2
     assert cheapest.cost < 0.4
 
 
-def test_seams_go_from_left_to_right_with_ink_between_them():
+def test_cuts_go_from_left_to_right_with_ink_between_them():
     blob = rings(28, 76, 124)
 
-    found = seams(blob, 50)
+    found = cuts(blob, 50)
 
     ink = [
         float(np.where(np.arange(blob.width) < one.columns[:, None], blob.ink, 0).sum())

@@ -7,7 +7,25 @@ from PIL import Image, ImageDraw
 
 from eyespot.errors import ImageError, UsageError
 from eyespot.line.transcribing import Transcript, transcripts, write_characters
-from eyespot.values import Pictures, Preparation
+from eyespot.values import InkStyle, Pictures, Preparation, Range
+
+
+def usual(middle, low, high):
+    return Range(least=low, low=low, middle=middle, high=high, most=high)
+
+
+STYLE = InkStyle(
+    ground=0,
+    full=255,
+    bright=True,
+    by_mass=False,
+    side=usual(20 * 64, 20 * 64, 20 * 64),
+    stroke=usual(128, 0, 640),
+    down=usual(0, 0, 0),
+    right=usual(0, 0, 0),
+    peak=usual(255, 255, 255),
+    clear=usual(0, 0, 0),
+)
 
 
 class RingsAndBars:
@@ -15,7 +33,7 @@ class RingsAndBars:
 
     classes = ("o", "l")
     scores = None
-    preparation = Preparation(size=28, channels=1, fit="pad", mean=(0.1,), std=(0.3,))
+    preparation = Preparation(size=28, channels=1, fit="pad", mean=(0.1,), std=(0.3,), ink=STYLE)
 
     def examine(self, images):
         probs, refusals = [], []
@@ -135,7 +153,7 @@ def test_a_page_that_cannot_be_read_gives_its_error_in_its_place():
 
 def test_a_model_of_photos_is_refused_before_anything_is_read():
     class Photos(RingsAndBars):
-        preparation = RingsAndBars.preparation.model_copy(update={"channels": 3})
+        preparation = RingsAndBars.preparation.model_copy(update={"ink": None})
 
     with pytest.raises(UsageError, match="transcribe needs a model of characters"):
         transcripts(Photos(), Pictures(images=[b""], names=("a",)))

@@ -1,21 +1,9 @@
-"""Pictures that are written for a person: as PNG, under names that every file system takes."""
+"""Names for pictures that are written for a person, which every file system takes."""
 
-import io
 import re
 from collections.abc import Iterable
 
-from PIL import Image
-
-from eyespot.values import Array
-
 _LONGEST = 80  # bytes of a picture's and of a class's name in the name of a file
-
-
-def png(picture: Array) -> bytes:
-    """A picture, uint8 (H, W) or (H, W, 3), as a PNG."""
-    data = io.BytesIO()
-    Image.fromarray(picture).save(data, "PNG")
-    return data.getvalue()
 
 
 def png_names(stems: Iterable[str]) -> list[str]:

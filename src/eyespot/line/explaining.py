@@ -12,7 +12,8 @@ from eyespot.evaluation import mistakes, sample
 from eyespot.evaluation.heat import as_bytes, side_by_side
 from eyespot.files import write_bytes, write_table
 from eyespot.images.decode import in_order
-from eyespot.line.drawings import png, png_names, tame
+from eyespot.images.encode import encoded
+from eyespot.line.drawings import png_names, tame
 from eyespot.models.predict import batch_size, prepared
 from eyespot.models.tables import Result
 from eyespot.values import Array, ImageInput, Model, Pictures, Prediction, Predictions
@@ -65,7 +66,7 @@ def write_heats(
         seen = np.stack([image for _, _, image in batch])
         classes = np.array([model.classes.index(one.label) for one, _, _ in batch])
         for (_, name, image), heat in zip(batch, _heats(model, seen, classes, by=by), strict=True):
-            write_bytes(folder / name, png(side_by_side(image, heat)))
+            write_bytes(folder / name, encoded(side_by_side(image, heat), ".png"))
     rows = [
         (one.name, name, one.label, f"{one.probability:.6f}", "yes" if one.unknown else "no")
         for one, name in zip(said, names, strict=True)

@@ -9,7 +9,8 @@ from PIL import Image, ImageDraw, ImageFont
 from eyespot.errors import ImageError
 from eyespot.files import write_bytes
 from eyespot.images.decode import open_image
-from eyespot.line.drawings import png, png_names, tame
+from eyespot.images.encode import encoded
+from eyespot.line.drawings import png_names, tame
 from eyespot.line.transcribing import Character, Transcribed, Transcript
 from eyespot.values import Array, Pictures
 
@@ -34,7 +35,7 @@ def write_marked(pages: Pictures, results: Sequence[Transcribed], folder: Path) 
             pixels = open_image(source).pixels
         except ImageError as error:
             raise ImageError(f"{result.name} {error}") from error
-        write_bytes(folder / name, png(marked(pixels, result.characters)))
+        write_bytes(folder / name, encoded(marked(pixels, result.characters), ".png"))
     return len(good)
 
 

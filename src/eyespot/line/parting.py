@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eyespot.images.ink import Character, drawn_like
 from eyespot.images.page import Blob, Page
+from eyespot.images.redrawing import redrawn
 from eyespot.images.splitting import Part, parts
 from eyespot.models.predict import batch_size
 from eyespot.values import Array, InkStyle, Model
@@ -103,17 +103,11 @@ def _read(model: Model, style: InkStyle, blobs: Sequence[Blob], threshold: int) 
     step = batch_size(shape.size)
     for start in range(0, len(blobs), step):
         some = blobs[start : start + step]
-        drawn = [_drawn(blob, style, shape.size, threshold) for blob in some]
-        probs_NK, refusals = model.examine(np.stack(drawn).repeat(shape.channels, axis=3))
+        drawn = [redrawn(blob.ink, threshold, style, shape.size) for blob in some]
+        probs_NK, refusals = model.examine(
+            np.stack(drawn)[..., np.newaxis].repeat(shape.channels, axis=3)
+        )
         for row, blob in enumerate(some):
             refusal = None if refusals is None else float(refusals[row])
             found.append(Read(blob=blob, probs=probs_NK[row], refusal=refusal))
     return found
-
-
-def _drawn(blob: Blob, style: InkStyle, size: int, threshold: int) -> Array:
-    """uint8 (size, size, 1), as a picture of this character alone is shown to the model."""
-    left, top, right, bottom = blob.box
-    box = (top, left, bottom, right)
-    character = Character(box=box, ink=blob.ink, threshold=threshold)
-    return drawn_like(style, character, size)[..., np.newaxis]
