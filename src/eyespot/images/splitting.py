@@ -16,6 +16,7 @@ _SHARE = 0.06  # of a blob's ink that two cuts must have between them
 _PER_HEIGHT = 7  # cuts through a blob for each height of its width, and ...
 _AT_LEAST = 1  # ... so many more
 _NARROWEST, _WIDEST = 0.08, 1.5  # heights of a part's width
+_LOWEST = 0.4  # of its blob's height
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -80,10 +81,15 @@ def parts(blob: Blob, height: float) -> list[Part]:
         for end in range(start + 1, len(ends)):
             left, right = ends[start], ends[end]
             own = _between(blob, left, right) if left or right else None
-            if own and _NARROWEST * height <= own.width <= _WIDEST * height:
+            if own and _able(own, blob, height):
                 cost = sum(one.cost for one in (left, right) if one) / 2
                 found.append(Part(start=start, end=end, blob=own, cost=cost))
     return found
+
+
+def _able(part: Blob, blob: Blob, height: float) -> bool:
+    high_enough = part.ink.shape[0] >= _LOWEST * blob.ink.shape[0]
+    return high_enough and _NARROWEST * height <= part.width <= _WIDEST * height
 
 
 def _between(blob: Blob, left: Cut | None, right: Cut | None) -> Blob | None:

@@ -15,8 +15,9 @@ from eyespot.values import Array, InkStyle, Model
 # Chosen on pages of MNIST's training digits; see docs/pages.md. Costs are in nats.
 _DOUBTED = 0.8  # refusal of a blob that may be several characters
 _UNSURE = 0.9  # probability of the answer of a model that cannot refuse, likewise
-_WIDE = 1.2  # heights; whatever is wider may be several
-_NARROW = 0.35  # heights; nothing that is narrower is several
+_WIDE, _WIDE_DOUBTED = 1.2, 0.35  # heights, and refusal of one that is wider, likewise
+_WIDEST = 2.0  # heights; whatever is wider may be several
+_NARROW = 0.5  # heights; nothing that is narrower is several
 _ODD = 4.0  # the cost of refusal, which is 1 where a single character is refused
 _STUMP = 8.0  # the cost of a part that is lower than three quarters of all, for each of its heights
 _BROAD = 4.0  # the cost of each height of width above 1.1
@@ -55,12 +56,12 @@ def read_blobs(model: Model, style: InkStyle, page: Page) -> list[Read]:
 
 
 def _is_doubtful(read: Read, height: float) -> bool:
+    """Whether it may be several characters."""
     width = read.blob.width / height
     if read.refusal is None:
-        odd = float(read.probs.max()) < _UNSURE
-    else:
-        odd = read.refusal > _DOUBTED
-    return width > _WIDE or (odd and width > _NARROW)
+        return width > _WIDE or (width > _NARROW and float(read.probs.max()) < _UNSURE)
+    least = _WIDE_DOUBTED if width > _WIDE else _DOUBTED
+    return width > _WIDEST or (width > _NARROW and read.refusal > least)
 
 
 def best_parting(whole: Read, choices: Sequence[tuple[Part, Read]], height: float) -> list[Read]:
@@ -98,6 +99,7 @@ def _cost(read: Read, tall: int, height: float) -> float:
 
 
 def _read(model: Model, style: InkStyle, blobs: Sequence[Blob], threshold: int) -> list[Read]:
+    """Drawn on all cores, while the model reads."""
     shape = model.preparation
     found = []
     step = batch_size(shape.size)
