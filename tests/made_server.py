@@ -32,12 +32,15 @@ class Levels:
     Above 200 it is unlike all that it knows. hold: what it waits for before it answers.
     """
 
-    card = SimpleNamespace(score=None)
     preparation = Preparation(size=8, channels=1, fit="pad", mean=(0.5,), std=(0.5,))
     scores = np.linspace(0, 1, 64, dtype=np.float32)
 
-    def __init__(self, classes: str = "0123456789") -> None:
+    def __init__(self, classes: str = "0123456789", preparation: Preparation | None = None) -> None:
+        self.preparation = preparation or self.preparation
         self.classes = tuple(classes)
+        self.card = SimpleNamespace(
+            preparation=self.preparation, classes=self.classes, score=None, refuses=True
+        )
         self.hold = threading.Event()
         self.hold.set()
         self.batches: list[int] = []
@@ -148,9 +151,11 @@ def levels_in(folder: Path, model: Levels) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def serving_levels(folder: Path, **options: Any) -> Iterator[Running]:
-    """A server of a new `Levels`; as `running` for the rest."""
-    model = Levels()
+def serving_levels(
+    folder: Path, *, model: Levels | None = None, **options: Any
+) -> Iterator[Running]:
+    """A server of `Levels`, new ones if none are given; as `running` for the rest."""
+    model = model or Levels()
     with levels_in(folder, model) as path, running(path, **options) as server:
         server.model = model
         yield server

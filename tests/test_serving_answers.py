@@ -13,8 +13,11 @@ import pytest
 from PIL import Image
 
 import eyespot
-from eyespot.models.predict import Asked, answers
-from made_server import THREE, eventually, picture, running, serving_levels
+from eyespot.images.inkstyle import find_style
+from eyespot.models.predict import Asked, answers, prepared
+from eyespot.values import Preparation
+from made_characters import a_set, character, on_page
+from made_server import THREE, Levels, eventually, picture, running, serving_levels
 
 JSON = "application/json"
 
@@ -130,15 +133,44 @@ def test_a_coverage_that_cannot_be_had_is_refused_as_predict_does(server, covera
     assert "coverage" in reply.json["error"]
 
 
-SEEN = np.full((8, 8), 90)
-
-
 def test_what_the_model_saw_can_be_shown(server):
     saw = server.post("/predict?show=1", picture(90, side=20)).json["saw"]
 
-    head, _, data = saw.partition(",")
+    assert np.array_equal(pixels_of(saw), np.full((8, 8), 90))
+
+
+def test_what_was_found_is_shown_where_ink_is_looked_for(tmp_path):
+    ink = Preparation(
+        size=28, channels=1, fit="pad", mean=(0.1,), std=(0.3,), ink=find_style(a_set())
+    )
+    page = 220 - 180 * (on_page(character("bar"), (300, 400), (90, 150)) / 255)
+    photo, like_the_set = png(page), png(a_set(3)[2][..., 0])
+    blank = png(np.full((300, 400), 220))
+
+    with serving_levels(tmp_path, model=Levels(preparation=ink)) as server:
+        bridge = server.get("/model").json["bridge"]
+        shown = server.post("/predict?show=1", photo).json
+        plain = server.post("/predict?show=1", like_the_set).json
+        nothing = server.post("/predict", blank)
+
+    assert bridge
+    assert np.array_equal(pixels_of(shown["saw"]), prepared(photo, ink)[..., 0])
+    assert pixels_of(shown["found"]).shape == (300, 400, 3)
+    assert "saw" in plain and "found" not in plain
+    assert nothing.status == 422
+    assert nothing.json["error"].startswith("the body shows nothing")
+
+
+def png(grey):
+    file = io.BytesIO()
+    Image.fromarray(np.asarray(grey).astype(np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
+def pixels_of(address):
+    head, _, data = address.partition(",")
     assert head == "data:image/png;base64"
-    assert np.array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), SEEN)
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(data))))
 
 
 def test_where_it_looked_can_be_shown_where_the_net_can_be_asked(real, server, trained):
@@ -161,7 +193,8 @@ def test_the_model_is_described(real, trained):
         "channels": 1,
         "accuracy": card.score.value,
         "refuses": card.refusal is not None,
-        "bridge": False,
+        "bridge": card.preparation.ink is not None,
+        "paper": "dark",
         "collect": False,
     }
 

@@ -32,6 +32,27 @@ def model_facts(source: str | Path) -> dict[str, Any]:
     }
 
 
+def page_facts(card: ModelCard, *, name: str, collect: bool = False) -> dict[str, Any]:
+    """What a page that asks a model has to know about it.
+
+    paper: whether most of a training picture is dark or light. collect: whether corrected pictures
+    are kept.
+    """
+    shape = card.preparation
+    return {
+        "name": name,
+        "classes": list(card.classes),
+        "kind": "ink" if shape.ink or shape.channels == 1 else "photo",
+        "size": shape.size,
+        "channels": shape.channels,
+        "accuracy": card.score and card.score.value,
+        "refuses": card.refuses,
+        "bridge": shape.ink is not None,
+        "paper": "dark" if sum(shape.mean) / len(shape.mean) < 0.5 else "light",
+        "collect": collect,
+    }
+
+
 def _own(name: str) -> bool:
     """Whether these numbers are the net's, not of what judges its answers."""
     return name != SCORES and not name.startswith(REFUSAL)

@@ -5,20 +5,21 @@ import base64
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 
 import numpy as np
 
 from eyespot.errors import ImageError, UsageError
 from eyespot.images.encode import encoded
 from eyespot.models.conformal import scores_for
-from eyespot.models.predict import Asked, predictions_of
+from eyespot.models.predict import Asked, predictions_of, prepared
+from eyespot.models.showing import shown
 from eyespot.serving.batching import Batcher, Examined
 from eyespot.serving.decoding import Decoders
 from eyespot.serving.limits import Load, Refused, busy
 from eyespot.serving.metrics import Metrics
 from eyespot.serving.swapping import Loaded, Shelf
-from eyespot.values import Array, Model, Prediction
+from eyespot.values import Array, Model, Prediction, Preparation
 
 _FLAGS = {"0": False, "false": False, "1": True, "true": True}
 
@@ -69,6 +70,13 @@ _READERS: dict[str, Callable[[str], object]] = {
 
 
 T = TypeVar("T")
+
+
+class _Seen(NamedTuple):
+    """A prepared picture, uint8 (S, S, C), and pictures for a person by their names."""
+
+    picture: Array
+    sights: dict[str, str]
 
 
 class Answering:
@@ -130,9 +138,10 @@ class Answering:
             except TimeoutError as error:
                 raise busy(seconds) from error
 
-    async def _decoded(self, data: bytes, loaded: Loaded) -> Array:
+    async def _decoded(self, data: bytes, loaded: Loaded, *, show: bool = False) -> _Seen:
+        shape = loaded.model.preparation
         try:
-            return await self._decoders.prepared(data, loaded.model.preparation)
+            return await self._decoders.decode(data, lambda data: _seen(data, shape, show=show))
         except ImageError:
             self._metrics.answers["unreadable"] += 1
             raise
@@ -143,16 +152,25 @@ class Answering:
         model = loaded.model
         scores = _scores(model, wanted.asked)
         with self._batcher.coming():
-            picture = await self._decoded(data, loaded)
+            picture, sights = await self._decoded(data, loaded, show=wanted.show)
         examined = await self._batcher.examine(model, picture)
         said = _prediction(name, examined, model, wanted.asked, scores)
         self._metrics.answers["unknown" if said.unknown else "answered"] += 1
-        answer = said.as_json()
-        if wanted.show:
-            answer["saw"] = await asyncio.to_thread(_png_url, picture)
+        answer = said.as_json() | sights
         if wanted.heat and can_explain(model):
             answer["heat"] = await self._batcher.run_beside(lambda: _heat(model, picture, said))
         return answer
+
+
+def _seen(data: bytes, shape: Preparation, *, show: bool) -> _Seen:
+    """As `prepared`, and what became of the picture on its way, if it is to be shown."""
+    if not show:
+        return _Seen(prepared(data, shape), {})
+    way = shown(data, shape)
+    sights = {"saw": _png_url(way.saw)}
+    if way.found is not None:
+        sights["found"] = _png_url(way.found)
+    return _Seen(way.saw, sights)
 
 
 def can_explain(model: Model) -> bool:

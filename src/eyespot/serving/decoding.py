@@ -8,12 +8,10 @@ after the other: 50 megapixels take 300 MB for a while, and must not keep small 
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from eyespot.errors import ImageError
 from eyespot.images.decode import image_size, num_cores
-from eyespot.models.predict import prepared
-from eyespot.values import Array, Preparation
 
 _SMALL = 16 * 2**10  # bytes that a thread takes at once, but for a picture that is larger
 _LARGE = 6_000_000  # pixels
@@ -31,29 +29,30 @@ class _TooLarge(Exception):
 
 class _Waiting(NamedTuple):
     data: bytes
-    shape: Preparation
-    picture: "asyncio.Future[Array]"
+    work: Callable[[bytes], Any]
+    result: "asyncio.Future[Any]"
 
 
 class Decoders:
-    """Threads that decode and prepare: one for each core but at least two, and one more."""
+    """Threads for work on bytes: one for each core but at least two, and one for what is large."""
 
     def __init__(self) -> None:
         self._threads = ThreadPoolExecutor(max(2, min(_MOST_THREADS, num_cores())), "decoder")
         self._large = ThreadPoolExecutor(1, "large")
         self._waiting: list[_Waiting] = []
 
-    async def prepared(self, data: bytes, shape: Preparation) -> Array:
-        """The picture as the model sees it. Raises ImageError."""
+    async def decode(self, data: bytes, work: Callable[[bytes], T]) -> T:
+        """What `work` makes of the bytes of a picture. Raises ImageError."""
         loop = asyncio.get_running_loop()
-        one = _Waiting(data, shape, loop.create_future())
+        one = _Waiting(data, work, loop.create_future())
         if not self._waiting:
             loop.call_soon(self._hand_over)
         self._waiting.append(one)
         try:
-            return await one.picture
+            result: T = await one.result
+            return result
         except _TooLarge:
-            return await self.alone(lambda: prepared(data, shape))
+            return await self.alone(lambda: work(data))
         finally:
             del one  # an error holds this frame: without it the body goes at once
 
@@ -82,15 +81,15 @@ class Decoders:
         done.add_done_callback(lambda done: _tell(group, done))
 
 
-def _work(group: list[_Waiting]) -> list[Array | Exception]:
-    found: list[Array | Exception] = []
-    for data, shape, picture in group:
+def _work(group: list[_Waiting]) -> list[Any]:
+    found: list[Any] = []
+    for data, work, result in group:
         try:
-            if picture.done():  # nobody waits any more
+            if result.done():  # nobody waits any more
                 raise ImageError("came too late")
             if _is_large(data):
                 raise _TooLarge
-            found.append(prepared(data, shape))
+            found.append(work(data))
         except (ImageError, MemoryError, _TooLarge) as error:
             # A new one: what this one was raised through holds the body, until Python looks for
             # circles. Bodies of 31 MiB from 32 clients took 1.2 GB by that.
@@ -105,18 +104,18 @@ def _is_large(data: bytes) -> bool:
     return width * height > _LARGE
 
 
-def _tell(group: list[_Waiting], done: "asyncio.Future[list[Array | Exception]]") -> None:
+def _tell(group: list[_Waiting], done: "asyncio.Future[list[Any]]") -> None:
     """Gives each its result; those whose client has gone want none."""
     if done.cancelled():
         for one in group:
-            one.picture.cancel()
+            one.result.cancel()
         return
     failure = done.exception()
     results = [failure] * len(group) if failure else done.result()
     for one, result in zip(group, results, strict=True):
-        if one.picture.done():
+        if one.result.done():
             continue
         if isinstance(result, BaseException):
-            one.picture.set_exception(result)
+            one.result.set_exception(result)
         else:
-            one.picture.set_result(result)
+            one.result.set_result(result)

@@ -163,6 +163,7 @@ def _schemas(limits: Limits) -> _Schema:
                 "accuracy": {"anyOf": [_SHARE, {"type": "null"}]},
                 "refuses": _FACT,
                 "bridge": _FACT,
+                "paper": {"enum": ["dark", "light"]},
                 "collect": _FACT,
             }
         ),

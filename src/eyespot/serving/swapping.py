@@ -5,11 +5,12 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from eyespot.errors import EyespotError, ModelError
+from eyespot.models.facts import page_facts
 from eyespot.models.file import ModelCard
 from eyespot.models.loading import load, model_path
 from eyespot.values import Model
@@ -30,23 +31,11 @@ class Loaded:
 
     model: ServedModel
     path: Path
-    refuses: bool
 
-    def facts(self, *, collect: bool) -> dict[str, object]:
+    def facts(self, *, collect: bool) -> dict[str, Any]:
         """What a page has to know about it."""
-        card, shape = self.model.card, self.model.preparation
-        ink = getattr(shape, "ink", None) is not None
-        return {
-            "name": self.path.parent.name if self.path.stem == "model" else self.path.stem,
-            "classes": list(self.model.classes),
-            "kind": "ink" if ink or shape.channels == 1 else "photo",
-            "size": shape.size,
-            "channels": shape.channels,
-            "accuracy": card.score and card.score.value,
-            "refuses": self.refuses,
-            "bridge": ink,
-            "collect": collect,
-        }
+        name = self.path.parent.name if self.path.stem == "model" else self.path.stem
+        return page_facts(self.model.card, name=name, collect=collect)
 
 
 class Shelf:
@@ -100,10 +89,10 @@ class Shelf:
 def _loaded(path: Path) -> Loaded:
     """The model in a file, once it has answered. Raises ModelError."""
     model = load(path)
-    probs_NK, refusals = model.examine(_blank(model))
+    probs_NK, _ = model.examine(_blank(model))
     if probs_NK.shape != (1, len(model.classes)) or not np.isfinite(probs_NK).all():
         raise ModelError(f"{path} does not answer as its classes want; train or export it again")
-    return Loaded(model, path, refusals is not None)
+    return Loaded(model, path)
 
 
 def _blank(model: Model) -> "np.ndarray[tuple[int, ...], np.dtype[np.uint8]]":

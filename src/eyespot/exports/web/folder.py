@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from eyespot.errors import ResourceError
+from eyespot.models.facts import page_facts
 from eyespot.models.file import ModelCard
 
 _ICON_SIDES = (192, 512)
@@ -36,7 +37,7 @@ def web_files(
         "index.html": _index(page.pop("page/index.html")),
         **page,
         "model.onnx": graph,
-        "model.json": json.dumps(page_facts(card, name=name)).encode(),
+        "model.json": json.dumps(_facts(card, name)).encode(),
         **{f"runtime/{file}": data for file, data in runtime.items()},
         "manifest.webmanifest": _manifest(name),
         **{f"icon-{side}.png": _icon(side) for side in _ICON_SIDES},
@@ -44,26 +45,10 @@ def web_files(
     return {**files, "sw.js": _service_worker(files)}
 
 
-def page_facts(card: ModelCard, *, name: str) -> dict[str, object]:
-    """What the page knows about its model, and how to prepare a picture for it and read its answer.
-
-    paper: whether most of a training picture is dark or light.
-    """
-    shape = card.preparation
-    return {
-        "name": name,
-        "classes": list(card.classes),
-        "kind": "ink" if shape.ink or shape.channels == 1 else "photo",
-        "size": shape.size,
-        "channels": shape.channels,
-        "accuracy": card.score and card.score.value,
-        "refuses": card.refuses,
-        "bridge": shape.ink is not None,
-        "collect": False,
-        "paper": "dark" if sum(shape.mean) / len(shape.mean) < 0.5 else "light",
-        "preparation": shape.model_dump(mode="json"),
-        "temperature": card.temperature,
-    }
+def _facts(card: ModelCard, name: str) -> dict[str, object]:
+    """What the page knows about its model, and how to prepare a picture and read an answer."""
+    shape = card.preparation.model_dump(mode="json")
+    return page_facts(card, name=name) | {"preparation": shape, "temperature": card.temperature}
 
 
 def write_folder(files: Mapping[str, bytes], out: Path) -> None:
