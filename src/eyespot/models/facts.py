@@ -5,21 +5,30 @@ from pathlib import Path
 from typing import Any
 
 from eyespot.models.file import REFUSAL, SCORES, ModelCard, read_model
-from eyespot.models.loading import model_path
+from eyespot.models.loading import ONNX, model_path
+from eyespot.models.onnx_file import read_onnx
+from eyespot.nets.cost import multiply_adds
 from eyespot.nets.spec import EnsembleSpec
 
 
 def model_facts(source: str | Path) -> dict[str, Any]:
     """What a person wants to know before using it. Raises ModelError for an unsound file."""
     path = model_path(source)
+    known: dict[str, Any] = {"model": str(path), "bytes": path.stat().st_size}
+    if path.suffix.lower() == ONNX:
+        file = read_onnx(path)
+        return known | {"computes in": file.form} | _card_facts(file.card)
     card, weights = read_model(path)
+    num = sum(math.prod(array.shape) for name, array in weights.items() if _own(name))
+    return known | {"parameters": num} | _card_facts(card)
+
+
+def _card_facts(card: ModelCard) -> dict[str, Any]:
     shape = card.preparation
     colour = "grey" if shape.channels == 1 else "colour"
     return {
-        "model": str(path),
-        "bytes": path.stat().st_size,
         "net": str(card.net),
-        "parameters": sum(math.prod(array.shape) for name, array in weights.items() if _own(name)),
+        "multiply-adds": multiply_adds(card.net, shape, len(card.classes), card.views),
         "input": f"{shape.size}x{shape.size} {colour}, {shape.fit}",
         "classes": list(card.classes),
         "accuracy": _accuracy(card),
