@@ -117,7 +117,7 @@ def test_every_form_of_picture_is_prepared_as_in_python(
 ) -> None:
     rng = np.random.default_rng(0)
     ink = drawn_digit("7", rng, side=80)[8:, :, np.newaxis] / 255
-    smooth = ((1 - ink) * (250, 240, 200) + ink * (20, 40, 120)).astype(np.uint8)
+    smooth = ((1 - ink) * (200, 190, 150) + ink * (20, 40, 120)).astype(np.uint8)
     noise = np.concatenate([smooth, rng.integers(150, 256, (*ink.shape,))], axis=2).astype(np.uint8)
     noise[..., :3] -= rng.integers(0, 20, (*ink.shape,), dtype=np.uint8)
     turned = Image.Exif()
@@ -126,6 +126,7 @@ def test_every_form_of_picture_is_prepared_as_in_python(
         coded("PNG", noise[..., :3]),
         coded("PNG", noise[..., 0]),
         coded("PNG", noise[..., [0, 3]]),
+        coded("PNG", np.concatenate([255 - 0 * smooth, (255 * ink).astype(np.uint8)], axis=2)),
         coded("BMP", noise[..., :3]),
         coded("WEBP", noise, lossless=True, exact=True),
         coded("JPEG", smooth, quality=95),

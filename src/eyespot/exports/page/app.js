@@ -14,6 +14,7 @@ import { startTabs } from "./tabs.js";
 import { thumbnail } from "./thumbnail.js";
 
 const AT_ONCE = 4;  // files under way at a time
+const LEAST_DRAWN = 0.15;  // of the pad's side, from which on a drawing is answered as it grows
 
 function tell(sentence) {
   get("trouble").hidden = !sentence;
@@ -137,13 +138,15 @@ async function start(backend) {
     }
     drawing ??= { name: `drawing ${++numDrawn}`, said: null, error: null, drawn: true };
     current = drawing;
-    askDrawing();
+    if (pad.extent() > LEAST_DRAWN) askDrawing();  // a dot is no character yet
     rest = setTimeout(finish, 500, drawing);
   });
   async function finish(record) {
     record.unfinished = false;
+    record.blob ??= await pad.picture(style);
     record.thumbnail = await thumbnail(record.blob);
     await ask(record, { show: true, heat: true });
+    if (!record.listed) await list(record);
   }
 
   // The camera: a frame is a record only if it is kept.

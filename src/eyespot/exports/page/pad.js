@@ -85,7 +85,13 @@ export function startPad(onChange) {
   }
 
   refresh();
-  return { clear, get empty() { return strokes.length === 0; }, picture: (style) => picture(strokes, side, style) };
+  // How far the drawing goes, down or to the right, as a share of the pad.
+  function extent() {
+    const { left, right, top, bottom } = boxOf(strokes);
+    return Math.max(right - left, bottom - top) / side;
+  }
+
+  return { clear, extent, get empty() { return strokes.length === 0; }, picture: (style) => picture(strokes, side, style) };
 }
 
 // The drawing as a PNG. style: null for black on white, as it is; or, for a model that was trained
@@ -122,13 +128,16 @@ function paint(context, strokes, side, dark = false) {
 
 // The strokes, scaled so that the longer side of what is drawn takes 20 of 28 parts, centred.
 function filling(strokes, side) {
-  const xs = strokes.flat().map(([x]) => x);
-  const ys = strokes.flat().map(([, y]) => y);
-  const [left, right] = [Math.min(...xs), Math.max(...xs)];
-  const [top, bottom] = [Math.min(...ys), Math.max(...ys)];
+  const { left, right, top, bottom } = boxOf(strokes);
   const scale = side * (20 / 28 - WIDTH) / Math.max(right - left, bottom - top, side / 4);
   const move = (value, low, high) => (value - (low + high) / 2) * scale + side / 2;
   return strokes.map((points) => points.map(([x, y]) => [move(x, left, right), move(y, top, bottom)]));
+}
+
+function boxOf(strokes) {
+  const xs = strokes.flat().map(([x]) => x);
+  const ys = strokes.flat().map(([, y]) => y);
+  return { left: Math.min(...xs), right: Math.max(...xs), top: Math.min(...ys), bottom: Math.max(...ys) };
 }
 
 function showCursor(context, { x, y, down }) {
