@@ -211,7 +211,7 @@ def finger(page: Array, rng: Random) -> Array:
         long, thick = rng.uniform(0.06, 0.16) * height, rng.uniform(0.05, 0.1) * width
         at = rng.uniform(0.1, 0.9) * width
         draw.ellipse((at - thick, height - long, at + thick, height + long), fill=255)
-    soft = large.rotate(90 * rng.integers(4)).resize((width, height))
+    soft = large.rotate(90 * rng.integers(4), expand=True).resize((width, height))
     mask = np.asarray(soft.filter(ImageFilter.GaussianBlur(2))) / 255
     skin = np.array([(200, 150, 120), (150, 100, 75), (90, 60, 45)][rng.integers(3)])
     return inked(page, mask, skin)
