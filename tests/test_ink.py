@@ -7,13 +7,18 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from eyespot.data import read
 from eyespot.errors import ImageError
 from eyespot.images.decode import open_image
 from eyespot.images.ink import bridged, character_of
-from eyespot.images.inkstyle import find_style, resembles
+from eyespot.images.inkstyle import find_style, grey_of, measured, resembles
 from eyespot.images.preparation import prepare
+from eyespot.line import train
+from eyespot.line.progress import Silence
+from eyespot.models.loading import load
 from eyespot.values import Array, InkStyle
 from made_characters import LINES, a_set, character, like_a_set, on_page
+from made_pictures import DATA
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +36,14 @@ def paper(ink: Array, *, light: int = 220, dark: int = 40) -> Array:
     """Dark ink on light paper, uint8 (h, w, 1)."""
     level = light + (dark - light) * (ink[..., np.newaxis] / 255)
     return np.rint(level).astype(np.uint8)
+
+
+class Telling(Silence):
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def say(self, sentence: str) -> None:
+        self.told.append(sentence)
 
 
 def alike(one: Array, other: Array) -> float:
@@ -98,6 +111,36 @@ def test_without_a_style_every_picture_is_only_prepared():
     page = paper(on_page(character("zed"), (200, 260), (40, 60)))
 
     assert np.array_equal(seen(page, None), prepare(page, size=28, channels=1, fit="pad"))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("by_mass", [False, True])
+@pytest.mark.parametrize("dark", [False, True])
+def test_one_picture_is_judged_as_all_are_measured(style, channels, by_mass, dark):
+    clear = style.clear.model_copy(update={"most": 4})
+    wide = style.right.model_copy(update={"least": -70, "most": 40})
+    style = style.model_copy(
+        update={"by_mass": by_mass, "ground": 3, "clear": clear, "down": wide, "right": wide}
+    )
+    if dark:
+        style = style.model_copy(update={"bright": False, "ground": 252})
+    rng = np.random.default_rng(0)
+    pictures = a_set(120).astype(int)
+    for row in range(0, 120, 2):  # some are moved, paler or noisy
+        pictures[row] = np.roll(pictures[row], rng.integers(-2, 3, 2), axis=(0, 1))
+        pictures[row] = pictures[row] * rng.uniform(0.8, 1) + rng.integers(0, 4, (28, 28, 1))
+    pictures = np.clip(pictures, 0, 255).astype(np.uint8).repeat(channels, axis=3)
+    pictures = 255 - pictures if dark else pictures
+    found = measured(grey_of(pictures), (style.ground, style.full, style.bright))
+    by = "mass" if by_mass else "box"
+    names = {"down": f"{by} down", "right": f"{by} right"}
+    expected = np.ones(120, bool)
+    for name in ("side", "stroke", "peak", "clear", "down", "right"):
+        usual, values = getattr(style, name), found[names.get(name, name)]
+        expected &= (usual.least <= values) & (values <= usual.most)
+
+    assert [resembles(picture, style) for picture in pictures] == expected.tolist()
+    assert 0 < expected.sum() < 120
 
 
 # --- what the bridge copes with
@@ -212,3 +255,64 @@ def test_colour_nets_get_three_equal_channels(style, name):
 
     assert found.shape == (28, 28, 3)
     assert (found == found[..., :1]).all()
+
+
+# --- real sets
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (DATA / "mnist").is_dir(), reason="no ../shared/data")
+def test_hardly_any_of_mnists_test_digits_is_touched():
+    """So that its accuracy cannot change by more than 0.0005 with the bridge."""
+    dataset = read(DATA / "mnist")
+    images, parts = np.asarray(dataset.images)[..., np.newaxis], np.array(dataset.parts)
+    style = find_style(images[parts != "test"][::3])
+    assert style is not None and style.by_mass and style.bright
+    touched = [seen(one, style) is not one for one in images[parts == "test"]]
+
+    assert len(touched) == 10_000
+    assert sum(touched) <= 5
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not (DATA / "photographed-characters").is_dir(), reason="no ../shared/data")
+def test_something_is_found_on_every_photographed_digit(style):
+    names = sorted((DATA / "photographed-characters" / "PNG").glob("DIGIT_*.png"))
+
+    assert len(names) == 1000
+    for name in names:
+        found = seen(open_image(name).pixels, style)
+        assert found.max() > 200 and found[0].max() < 128, name
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_page_of_35_million_pixels_is_read(style, channels):
+    page = paper(on_page(character("seven", height=900, width=90), (7000, 5000), (3000, 2000)))
+
+    assert alike(seen(page.repeat(channels, axis=2), style), like_a_set(character("seven"))) > 0.85
+
+
+@pytest.mark.slow
+def test_a_trained_model_keeps_its_sets_style_and_says_so(tmp_path):
+    images = a_set(120)
+    names = [f"{number}.png" for number in range(120)]
+    for name, picture in zip(names, images, strict=True):
+        folder = tmp_path / "set" / list(LINES)[names.index(name) % len(LINES)]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture[..., 0]).save(folder / name)
+    telling = Telling()
+    trained = train(
+        tmp_path / "set",
+        recipe="quick",
+        settings={"epochs": 1, "width": 4},
+        out=tmp_path / "run",
+        progress=telling,
+    )
+
+    style = load(trained.run.path).preparation.ink
+    assert style is not None and style.side.middle == 20 * 64
+    assert any("others redrawn like them" in sentence for sentence in telling.told)
+    assert "ink = true" in (tmp_path / "run" / "recipe.toml").read_text()
+    page = paper(on_page(character("zed"), (300, 400), (90, 150)))
+    assert len(load(trained.run.path).predict([page])) == 1

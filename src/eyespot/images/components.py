@@ -67,11 +67,12 @@ class Components:
 def components(mask: Array) -> Components:
     """The parts of a mask, bool (h, w)."""
     height, width = mask.shape
-    padded = np.zeros((height, width + 2), np.int8)
+    padded = np.zeros((height, width + 2), bool)
     padded[:, 1:-1] = mask
-    steps = np.diff(padded, axis=1)
-    rows, starts = np.nonzero(steps == 1)
-    stops = np.nonzero(steps == -1)[1]
+    # Each row begins and ends outside, so that where it changes it goes in and out by turns.
+    changes = np.flatnonzero(padded[:, 1:] != padded[:, :-1])
+    rows, starts = np.divmod(changes[::2], width + 1)
+    stops = changes[1::2] - rows * (width + 1)
     firsts = _joined(rows, starts, stops, width + 2)
     is_first = firsts == np.arange(len(firsts))
     numbers = (np.cumsum(is_first) - 1)[firsts]

@@ -11,6 +11,8 @@ All is measured on prepared pictures, in whole numbers, and compared in the same
     clear    the median of how far the border's pixels are from the ground, either way
 """
 
+import functools
+
 import numpy as np
 
 from eyespot.values import Array, InkStyle, Range
@@ -127,16 +129,62 @@ def _range(values: Array) -> Range:
 
 
 def resembles(picture: Array, style: InkStyle) -> bool:
-    """Whether a prepared picture, uint8 (S, S, C), looks like those of the set."""
-    grey = grey_of(picture)[np.newaxis]
-    found = measured(grey, (style.ground, style.full, style.bright))
-    by = "mass" if style.by_mass else "box"
-    pairs = (
-        ("side", style.side),
-        ("stroke", style.stroke),
-        ("peak", style.peak),
-        ("clear", style.clear),
-        (f"{by} down", style.down),
-        (f"{by} right", style.right),
+    """Whether a prepared picture, uint8 (S, S, C), looks like those of the set.
+
+    The same as `measured` of one picture, in a quarter of the time: a set of small pictures is to
+    pass as fast as without this question.
+    """
+    grey = grey_of(picture)
+    side = len(grey)
+    away = np.abs(_border(grey).astype(np.int16) - style.ground)
+    if not _median_within(away, style.clear):
+        return False
+    ink = grey.astype(np.int32)
+    if style.ground or not style.bright:
+        ink = np.maximum(ink - style.ground if style.bright else style.ground - ink, 0)
+    if not style.peak.least <= int(ink.max()) <= style.peak.most:
+        return False
+    inside = ink > style.full // 3
+    rows, columns = np.any(inside, axis=1), np.any(inside, axis=0)
+    if not rows.any():
+        return False
+    top, left, bottom, right = (
+        int(rows.argmax()),
+        int(columns.argmax()),
+        side - int(rows[::-1].argmax()),
+        side - int(columns[::-1].argmax()),
     )
-    return all(usual.least <= found[name][0] <= usual.most for name, usual in pairs)
+    if not style.side.least <= UNIT * max(bottom - top, right - left) <= style.side.most:
+        return False
+    if style.by_mass:
+        of_rows, of_columns = ink.sum(axis=1, dtype=np.int64), ink.sum(axis=0, dtype=np.int64)
+        places, mass = _places(side), int(of_rows.sum())
+        down, right_by = (UNIT // 2 * int(one @ places) // mass for one in (of_rows, of_columns))
+    else:
+        down, right_by = UNIT // 2 * (top + bottom - side), UNIT // 2 * (left + right - side)
+    if not style.down.least <= down <= style.down.most:
+        return False
+    if not style.right.least <= right_by <= style.right.most:
+        return False
+    squares = int(np.square(ink).sum(dtype=np.int64))
+    steps = int(np.abs(ink[1:] - ink[:-1]).sum(dtype=np.int64))
+    steps += int(np.abs(ink[:, 1:] - ink[:, :-1]).sum(dtype=np.int64))
+    stroke = 2 * UNIT * squares // max(style.full * steps, 1)
+    return style.stroke.least <= stroke <= style.stroke.most
+
+
+@functools.cache
+def _places(side: int) -> Array:
+    places: Array = 2 * np.arange(side) + 1 - side
+    return places
+
+
+def _border(grey: Array) -> Array:
+    return np.concatenate([grey[0], grey[-1], grey[1:-1, 0], grey[1:-1, -1]])
+
+
+def _median_within(values: Array, usual: Range) -> bool:
+    """Whether the median, of two middle values the larger, is within least and most."""
+    middle = len(values) // 2
+    num_low = int((values < usual.least).sum())
+    return num_low <= middle and int((values <= usual.most).sum()) > middle
