@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from eyespot.cli import clustered
 from eyespot.cli import options as given
 from eyespot.cli.talk import LiveProgress, printable, say, show_json
 from eyespot.errors import count
@@ -16,14 +17,14 @@ CHECKS = Path("checks")
 
 def command(
     data: Annotated[str, typer.Argument(help="Labelled images, in any form that train reads.")],
-    out: Annotated[
-        Path | None, typer.Option(help="The folder of the page; must be new or empty.")
-    ] = None,
+    out: Annotated[Path | None, typer.Option(help="The page's folder; new or empty.")] = None,
     quarantine: Annotated[
         bool,
         typer.Option("--quarantine", help="Let every verb leave out what is wrong for certain."),
     ] = False,
     columns: given.ColumnsOption = None,
+    cluster: given.ClusterOption = None,
+    workers: given.WorkersOption = None,
     as_json: given.JsonOption = False,
 ) -> None:
     """Look at every image; say what is wrong, odd or there twice, and make a page of it.
@@ -43,7 +44,6 @@ def command(
             told.write(folder)
         say("unchanged since the last check, which is told again")
     else:
-        from eyespot.data.checkup import check
         from eyespot.data.reading import read, set_aside
         from eyespot.reports import check_page
         from eyespot.reports.findings import told_of
@@ -51,7 +51,7 @@ def command(
         with LiveProgress() as progress:
             dataset = read(data, columns=roles, progress=progress.download)
             with fresh_folder(out, name=dataset.name, root=CHECKS, purpose="check") as folder:
-                checked = check(dataset, progress=progress.image)
+                checked = clustered.check(cluster, workers, dataset, progress)
                 check_page(checked, folder)
         told = told_of(checked, folder)
         last.remember(told, dataset)

@@ -2,9 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from eyespot.cli.talk import LiveProgress, printable, say, show_json
-from eyespot.errors import DataError, count
+from eyespot.errors import DataError, UsageError, count
+
+if TYPE_CHECKING:
+    from eyespot.data.checkup import Checked
+    from eyespot.values import Dataset
 
 
 def predict(
@@ -42,3 +47,20 @@ def predict(
             f"{broken:,} of {count(done.counts.num, 'picture')} cannot be read; see "
             f"{done.out}/quarantine-*.parquet"
         )
+
+
+def check(
+    cluster: str | None, workers: int | None, dataset: "Dataset", progress: LiveProgress
+) -> "Checked":
+    """The check of a set, on a cluster if one is given. Raises UsageError for workers alone."""
+    if cluster:
+        from eyespot.cluster.checking import check_on
+
+        return check_on(
+            cluster, dataset, workers=workers, say=progress.say, progress=progress.image
+        )
+    from eyespot.data.checkup import check
+
+    if workers:
+        raise UsageError("--workers is for --cluster; add --cluster auto")
+    return check(dataset, progress=progress.image)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from eyespot.data.checks import find_issues
-from eyespot.data.duplicates import Groups, duplicate_issues, find_duplicates
+from eyespot.data.duplicates import Duplicates, Groups, duplicate_issues, find_duplicates
 from eyespot.data.inventory import Inventory
 from eyespot.data.reading import read
 from eyespot.data.scanning import scan_images
@@ -68,7 +68,11 @@ def check(
     """
     dataset = source if isinstance(source, Dataset) else read(source, columns=columns)
     facts = scan_images(dataset, cache=cache or cache_folder() / "facts", progress=progress)
-    duplicates = find_duplicates(dataset, facts.digests, facts.rows["thumb"])
+    return checked_of(dataset, facts, find_duplicates(dataset, facts.digests, facts.rows["thumb"]))
+
+
+def checked_of(dataset: Dataset, facts: Inventory, duplicates: Duplicates) -> Checked:
+    """What the facts of all images say of a set."""
     issues = (
         *dataset.issues,
         *find_issues(dataset, facts),

@@ -5,8 +5,9 @@ place first. What is found here is what `check` shows, and what a split keeps to
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,6 +27,7 @@ from eyespot.values import PARTS, Array, Dataset, Issue, Part
 # correlate by 0.99 differ by 7.5 levels or more (498 pairs), 1,000 photos and their copies by 4.3
 # at most, and 2,000 digits and their JPEG copies by 5.4 (median, quality 60) or 3.4 (quality 75).
 _WORD_BITS = 16
+NUM_BANDS = 64 // _WORD_BITS
 _MOST_BRIGHTNESS = 0.012
 _MOST_BITS = 8
 _LEAST_CORRELATION = 0.995
@@ -68,19 +70,25 @@ class Duplicates:
         return ties
 
 
-def find_duplicates(dataset: Dataset, digests: Sequence[bytes], thumbs: Array) -> Duplicates:
+def find_duplicates(
+    dataset: Dataset,
+    digests: Sequence[bytes],
+    thumbs: Array,
+    *,
+    pairs: Callable[[Array], Array] | None = None,
+) -> Duplicates:
     """Groups of images that are the same picture.
 
     digests: of each image's pixels; an empty one is equal to nothing. thumbs: uint8 (N, S, S); one
     without any contrast has no near duplicates. Names and labels matter only where a chain of
-    pictures is cut.
+    pictures is cut. pairs: what finds the pairs, with the arguments and the result of `near_pairs`.
     """
     exact = _equal(digests)
     copies = {group[0]: group for group in exact}
     distinct = _spans(thumbs) > _BLANK_SPAN
     distinct[[place for group in exact for place in group[1:]]] = False
     places = np.flatnonzero(distinct)
-    near = _neighbourhoods(places[near_pairs(thumbs[places])])
+    near = _neighbourhoods(places[(pairs or near_pairs)(thumbs[places])])
 
     def whole(members: Sequence[int]) -> tuple[int, ...]:
         return tuple(sorted(place for member in members for place in copies.get(member, (member,))))
@@ -167,25 +175,56 @@ def near_pairs(thumbs: Array) -> Array:
     N log N and the number of such neighbours, which a crowd cannot drive above 4 x 64 N.
     """
     num = len(thumbs)
-    prints = fingerprints(thumbs)
+    looks, here = looks_of(thumbs), np.arange(num)
+    found = [pairs_in_band(words_of(looks.prints, band), here, looks) for band in range(NUM_BANDS)]
+    codes = np.concatenate(found) @ np.array([max(num, 1), 1])
+    return np.stack(np.divmod(np.unique(codes), max(num, 1)), axis=1)
+
+
+class Looks(NamedTuple):
+    """What is compared of N pictures. blocks: int16 (N, 16), sums of 4 x 4 pixels of the
+    thumbnails, uint8 (N, S, S)."""
+
+    prints: Array
+    brightness: Array
+    blocks: Array
+    thumbs: Array
+
+
+def looks_of(thumbs: Array) -> Looks:
+    """thumbs: uint8 (N, S, S)."""
+    num = len(thumbs)
     blocks = thumbs.reshape(num, 4, 4, 4, 4).sum(axis=(2, 4), dtype=np.int16).reshape(num, 16)
     brightness = blocks.mean(axis=1, dtype=np.float32) / (16 * 255)
-    found = [np.zeros(0, np.int64)]
-    for word in range(64 // _WORD_BITS):
-        words = (prints >> np.uint64(_WORD_BITS * word)).astype(np.uint16)
-        order = np.lexsort((brightness, words))
-        ordered = prints[order]
-        for one, other in _neighbours(words[order], brightness[order]):
-            few = np.bitwise_count(ordered[one] ^ ordered[other]) <= _MOST_BITS
-            first, second = order[one[few]], order[other[few]]
-            # Blocks differ by no more than their pixels do, and are compared in less time.
-            near = np.abs(blocks[first] - blocks[second]).sum(axis=1) <= _MOST_LEVELS * 256
-            first, second = first[near], second[near]
-            codes = np.minimum(first, second) * num + np.maximum(first, second)
-            for start in range(0, len(codes), _PAIRS_AT_ONCE):
-                part = slice(start, start + _PAIRS_AT_ONCE)
-                found.append(codes[part][_alike(thumbs[first[part]], thumbs[second[part]])])
-    return np.stack(np.divmod(np.unique(np.concatenate(found)), max(num, 1)), axis=1)
+    return Looks(fingerprints(thumbs), brightness, blocks, thumbs)
+
+
+def words_of(prints: Array, band: int) -> Array:
+    """uint16 (N,): one of the words of each fingerprint, uint64 (N,)."""
+    words: Array = (prints >> np.uint64(_WORD_BITS * band)).astype(np.uint16)
+    return words
+
+
+def pairs_in_band(words: Array, places: Array, looks: Looks) -> Array:
+    """int64 (P, 2): pairs of places, the smaller first, that look the same and share their word.
+
+    words: (N,); of whichever images are here, but of all with the same word. places: int64 (N,),
+    ascending.
+    """
+    prints, brightness, blocks, thumbs = looks
+    found = [np.zeros((0, 2), np.int64)]
+    order = np.lexsort((brightness, words))
+    ordered = prints[order]
+    for one, other in _neighbours(words[order], brightness[order]):
+        few = np.bitwise_count(ordered[one] ^ ordered[other]) <= _MOST_BITS
+        first, second = order[one[few]], order[other[few]]
+        # Blocks differ by no more than their pixels do, and are compared in less time.
+        near = np.abs(blocks[first] - blocks[second]).sum(axis=1) <= _MOST_LEVELS * 256
+        both = np.sort(np.stack([first[near], second[near]], axis=1), axis=1)
+        for start in range(0, len(both), _PAIRS_AT_ONCE):
+            part = both[start : start + _PAIRS_AT_ONCE]
+            found.append(places[part[_alike(thumbs[part[:, 0]], thumbs[part[:, 1]])]])
+    return np.concatenate(found)
 
 
 def _neighbours(words: Array, brightness: Array) -> Iterator[tuple[Array, Array]]:
