@@ -64,6 +64,19 @@ def _grown(mask: Array) -> Array:
     return grown
 
 
+def together(one: Blob, other: Blob) -> Blob:
+    """Two blobs as one."""
+    boxes = np.array([one.box, other.box])
+    left, top = (int(side) for side in boxes[:, :2].min(axis=0))
+    right, bottom = (int(side) for side in boxes[:, 2:].max(axis=0))
+    ink = np.zeros((bottom - top, right - left), np.uint8)
+    for blob in (one, other):
+        x, y = blob.box[0] - left, blob.box[1] - top
+        area = ink[y : y + blob.ink.shape[0], x : x + blob.ink.shape[1]]
+        np.maximum(area, blob.ink, out=area)
+    return Blob(box=(left, top, right, bottom), ink=ink)
+
+
 def cut_out(blob: Blob, keep: Array) -> Blob | None:
     """The pixels of a blob that a mask keeps; None if no ink is there."""
     ink = np.where(keep, blob.ink, 0)

@@ -13,8 +13,10 @@ from eyespot.images.lines import lines_of, words_of
 from eyespot.images.page import Blob, Page, read_page
 from eyespot.images.paper import read_paper, reduced
 from eyespot.images.sheet import find_sheet
-from eyespot.line.parting import Read, read_blobs
-from eyespot.values import ImageInput, Model, Pictures
+from eyespot.line.mending import mended
+from eyespot.line.parting import parted
+from eyespot.line.readings import Reading, reader_of
+from eyespot.values import ImageInput, InkStyle, Model, Pictures
 
 UNKNOWN = "?"
 _LONGEST = 3600  # pixels of the longer side that is looked at; larger pages are reduced
@@ -113,8 +115,8 @@ def transcripts(
             if isinstance(looked, ImageError):
                 yield name, looked
             else:
-                reads = read_blobs(model, style, looked.page)
-                found = _ordered(looked, reads, model.classes, accept_all)
+                readings = _readings(model, style, looked.page)
+                found = _ordered(looked, readings, model.classes, accept_all)
                 yield Transcript(name=name, characters=tuple(found))
 
     return transcribed()
@@ -147,21 +149,28 @@ def _looked_at(source: ImageInput) -> _Look:
     return _Look(page=page, left=left * scale, top=top * scale, scale=scale)
 
 
+def _readings(model: Model, style: InkStyle, page: Page) -> list[Reading]:
+    """Every character of a page, in no order."""
+    read = reader_of(model, style, page.threshold)
+    whole = mended(read(page.blobs), read, page.height)
+    return parted(whole, read, page.height)
+
+
 def _ordered(
-    look: _Look, reads: list[Read], classes: tuple[str, ...], accept_all: bool
+    look: _Look, readings: list[Reading], classes: tuple[str, ...], accept_all: bool
 ) -> Iterator[Character]:
-    boxes = np.array([read.blob.box for read in reads], np.int64).reshape(-1, 4)
+    boxes = np.array([one.blob.box for one in readings], np.int64).reshape(-1, 4)
     height = look.page.height
     lines = lines_of(boxes, height)
     for row, words in enumerate(words_of(boxes, lines, height), start=1):
         for column, word in enumerate(words, start=1):
             for place in word:
-                probs, refusal = reads[place].probs, reads[place].refusal
+                probs, refusal = readings[place].probs, readings[place].refusal
                 best = int(probs.argmax())
                 yield Character(
                     line=row,
                     word=column,
-                    box=look.box(reads[place].blob),
+                    box=look.box(readings[place].blob),
                     label=classes[best],
                     probability=float(probs[best]),
                     unknown=refusal is not None and refusal > 1 and not accept_all,
