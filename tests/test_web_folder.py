@@ -14,7 +14,7 @@ from PIL import Image
 
 from conftest import Answer, Trained
 from eyespot.errors import ModelError, ResourceError
-from eyespot.exports.web import export_web, exporting, runtime
+from eyespot.exports.web import export_web, exporting, parity, runtime
 from eyespot.exports.web.encoding import encoded
 from eyespot.exports.web.folder import web_files, write_folder
 from eyespot.exports.web.parity import WebParity, check_web_parity
@@ -104,8 +104,26 @@ def test_an_export_that_no_browser_could_check_says_so(
         "export", trained.run, "--to", "web", "--out", tmp_path / "other", "--must-check"
     )
     assert refused.code == 4
-    assert "the page cannot be checked: no Chromium" in refused.err
+    assert "eyespot: no Chromium, Chrome or Edge is on the PATH" in refused.err
     assert not (tmp_path / "other").exists()
+
+
+def test_a_browser_that_does_not_run_leaves_the_page_unchecked(
+    trained: Trained, no_browser: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken = tmp_path / "chromium"
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(exporting, "find_browser", lambda: str(broken))
+    monkeypatch.setattr(parity, "_SECONDS", 2)
+
+    done = export_web(trained.run, out=tmp_path / "web")
+
+    assert done.page is None
+    assert done.unchecked is not None and "chromium has ended when it is started" in done.unchecked
+    assert (tmp_path / "web" / "model.onnx").exists()
+    with pytest.raises(ResourceError, match="has ended when it is started"):
+        export_web(trained.run, out=tmp_path / "other", must_check=True)
 
 
 def test_a_page_that_disagrees_is_not_kept(

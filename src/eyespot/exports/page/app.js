@@ -163,7 +163,7 @@ async function start(backend) {
   get("keep").addEventListener("click", async () => {
     if (!lastFrame) return;
     const record = { ...lastFrame, name: `camera ${++numKept}`, live: false };
-    camera.stop();
+    camera.hold(URL.createObjectURL(record.blob));
     await list(record);
     show(record);
   });

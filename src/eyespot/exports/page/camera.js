@@ -23,6 +23,7 @@ export function startCamera({ onFrame, onTrouble }) {
     onTrouble(null);
     if (!navigator.mediaDevices) return onTrouble(INSECURE);
     stop();
+    video.removeAttribute("poster");
     const wanted = devices.length > 1
       ? { deviceId: { exact: devices[number % devices.length].deviceId } }
       : { facingMode: { ideal: "environment" } };
@@ -65,6 +66,7 @@ export function startCamera({ onFrame, onTrouble }) {
   function show() {
     get("start").textContent = stream ? "Stop the camera" : "Start the camera";
     get("keep").hidden = !stream;
+    get("off").hidden = Boolean(stream || video.poster);
     get("other").hidden = !stream || devices.length < 2;
   }
 
@@ -73,7 +75,13 @@ export function startCamera({ onFrame, onTrouble }) {
     number++;
     start();
   });
-  return { stop };
+  // Stops with this picture, an address, in the camera's place.
+  function hold(picture) {
+    video.poster = picture;
+    stop();
+  }
+
+  return { stop, hold };
 }
 
 // A frame as a picture file, at most `most` pixels wide or high.

@@ -27,7 +27,7 @@ class ExportedWeb:
     """Where the folder lies, and what proves it.
 
     graph: how its model.onnx compares with the model, None where that is the model. page: how the
-    page does, None where no browser is there to check it. how: on which pictures.
+    page does, None where no browser could check it, and unchecked says why. how: on which pictures.
     """
 
     path: Path
@@ -35,13 +35,15 @@ class ExportedWeb:
     how: str
     graph: Parity | None
     page: WebParity | None
+    unchecked: str | None
 
     def as_json(self) -> dict[str, object]:
         """What `export --json` prints."""
         told: dict[str, object] = {"path": str(self.path), "to": "web", "bytes": self.num_bytes}
         proofs = {"graph": self.graph, "page": self.page}
         return told | {
-            name: None if proof is None else asdict(proof) for name, proof in proofs.items()
+            "unchecked": self.unchecked,
+            **{name: None if proof is None else asdict(proof) for name, proof in proofs.items()},
         }
 
     def sentences(self) -> list[str]:
@@ -49,11 +51,7 @@ class ExportedWeb:
         told = [] if self.graph is None else self.graph.sentences()
         if self.page is not None:
             return [*told, *self.page.sentences(self.how)]
-        return [
-            *told,
-            "the page was NOT checked: no Chromium, Chrome or Edge is on the PATH; "
-            "install one and export again to be sure",
-        ]
+        return [*told, f"the page was NOT checked: {self.unchecked}"]
 
 
 def export_web(
@@ -69,29 +67,44 @@ def export_web(
 
     source: a run folder, or a model file of either form. out: a new folder; `web` beside the model,
     if not given. data: pictures to judge by, as for `export`. runtime: where onnxruntime-web lies;
-    None has npm fetch it. must_check: fail, and do not only say so, where there is no browser.
+    None has npm fetch it. must_check: fail, and do not only say so, where no browser can check it.
     Raises ModelError for a page that answers otherwise than the model; nothing is kept then.
     """
     path = model_path(source)
     folder = _fresh(path.parent / "web" if out is None else Path(out))
-    browser = find_browser()
-    if browser is None and must_check:
-        raise ResourceError(
-            "the page cannot be checked: no Chromium, Chrome or Edge is on the PATH; install one, "
-            "or do without --must-check"
-        )
+    if must_check:
+        _browser()
     libraries = runtime_files(None if runtime is None else Path(runtime))
     original, held, file, graph = _proven(path, data, say)
     name = path.parent.name if path.stem == "model" else path.stem
     files = web_files(file.card, file.data, libraries, name=name or "model")
-    page = None
-    if browser is not None:
+    page, unchecked = None, None
+    try:
         pictures = [encoded(one) for one in spread(list(held.sources), NUM_CHECKED)]
-        page = web_parity(files, original, pictures, browser=browser)
+        page = web_parity(files, original, pictures, browser=_browser())
         check_web_parity(page, held.how)
+    except ResourceError as error:  # a browser that is missing, or does not run here
+        if must_check:
+            raise
+        unchecked = str(error)
     write_folder(files, folder)
-    size = sum(map(len, files.values()))
-    return ExportedWeb(path=folder, num_bytes=size, how=held.how, graph=graph, page=page)
+    return ExportedWeb(
+        path=folder,
+        num_bytes=sum(map(len, files.values())),
+        how=held.how,
+        graph=graph,
+        page=page,
+        unchecked=unchecked,
+    )
+
+
+def _browser() -> str:
+    """The path of a browser. Raises ResourceError where there is none."""
+    if (found := find_browser()) is None:
+        raise ResourceError(
+            "no Chromium, Chrome or Edge is on the PATH; install one, and export again to be sure"
+        )
+    return found
 
 
 def _proven(

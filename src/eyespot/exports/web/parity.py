@@ -1,10 +1,11 @@
 """Whether the page answers as the model does: its own code, in a browser, on real pictures."""
 
 import json
+import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib import resources
 from typing import Any
@@ -18,8 +19,8 @@ from eyespot.values import Array, Model
 
 TOLERANCE = 1e-3  # of a probability: browsers decode JPEG, and add, in another order
 _NEAR = 1e-2  # a refusal as near to 1 as this may fall to either side
-_SECONDS = 60  # for the browser to start and load the page
-_SECONDS_PER_PICTURE = 2
+_SECONDS = 60  # for the browser to start, and for the page to load the model
+_SECONDS_PER_PICTURE = 3
 _TYPES = {
     "html": "text/html; charset=utf-8",
     "js": "text/javascript; charset=utf-8",
@@ -124,29 +125,46 @@ def _answers(
     files: Mapping[str, bytes], pictures: Sequence[bytes], browser: str
 ) -> list[dict[str, Any]]:
     """What the page says of each picture: {probs, refusal}, or {error}."""
-    with _serving(files, pictures) as (address, said, ready):
+    seconds = _SECONDS + _SECONDS_PER_PICTURE * len(pictures)
+    with _serving(files, pictures) as (address, seen):
         with open_page(browser, f"{address}/check.html") as process:
-            left = _SECONDS + _SECONDS_PER_PICTURE * len(pictures)
-            while not ready.wait(1) and left > 0 and process.poll() is None:
-                left -= 1
-            if not ready.is_set():
-                reason = "ended" if process.poll() is not None else "does not answer"
+            if not _waited(seen.opened, process, _SECONDS) or not _waited(
+                seen.ready, process, seconds
+            ):
+                reason = "does not answer" if process.poll() is None else "has ended"
                 raise ResourceError(
-                    f"the page could not be checked: {browser} {reason}; try again, or with "
-                    "another browser on the PATH"
+                    f"{browser} {reason} when it is started without a window; export again with "
+                    "another browser on the PATH to be sure"
                 )
-    answer = said[0]
+    answer = seen.said[0]
     if "error" in answer:
         raise ModelError(f"the page does not run: {answer['error']}")
     found: list[dict[str, Any]] = answer["found"]
     return found
 
 
+def _waited(ready: threading.Event, process: "subprocess.Popen[bytes]", seconds: int) -> bool:
+    """Whether it got ready before the time was over or the browser gone."""
+    for _ in range(seconds):
+        if ready.wait(1):
+            return True
+        if process.poll() is not None:
+            break
+    return ready.is_set()
+
+
+@dataclass(frozen=True, eq=False)
+class _Seen:
+    """What came from a browser: that it opened the page, and what the page said at its end."""
+
+    opened: threading.Event = field(default_factory=threading.Event)
+    ready: threading.Event = field(default_factory=threading.Event)
+    said: list[dict[str, Any]] = field(default_factory=list)
+
+
 @contextmanager
-def _serving(
-    files: Mapping[str, bytes], pictures: Sequence[bytes]
-) -> Iterator[tuple[str, list[dict[str, Any]], threading.Event]]:
-    """A server of the files and, below check/, the pictures; its address, and what is posted."""
+def _serving(files: Mapping[str, bytes], pictures: Sequence[bytes]) -> Iterator[tuple[str, _Seen]]:
+    """A server of the files and, below check/, the pictures; its address, and what it sees."""
     own = resources.files("eyespot") / "exports" / "web"
     shown = {
         **files,
@@ -154,11 +172,11 @@ def _serving(
         **{f"check/{number}": data for number, data in enumerate(pictures)},
         "check/num": str(len(pictures)).encode(),
     }
-    said: list[dict[str, Any]] = []
-    ready = threading.Event()
+    seen = _Seen()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
+            seen.opened.set()
             content = shown.get(self.path.removeprefix("/"))
             kind = _TYPES.get(self.path.rpartition(".")[2], "application/octet-stream")
             self.send_response(404 if content is None else 200)
@@ -171,8 +189,8 @@ def _serving(
             body = self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(204)
             self.end_headers()
-            said.append(json.loads(body))
-            ready.set()
+            seen.said.append(json.loads(body))
+            seen.ready.set()
 
         def log_message(self, format: str, *words: object) -> None:
             pass
@@ -182,7 +200,7 @@ def _serving(
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", said, ready
+        yield f"http://127.0.0.1:{server.server_port}", seen
     finally:
         server.shutdown()
         server.server_close()
