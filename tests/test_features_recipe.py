@@ -92,7 +92,7 @@ def test_the_second_run_decodes_nothing_and_says_the_same(photos, backbone, tmp_
     first = trained_on(photos, backbone, tmp_path / "first")
     from eyespot.data import rows
 
-    monkeypatch.setattr(rows, "prepare", None)  # calling it would raise
+    monkeypatch.setattr(rows, "open_image", None)  # calling it would raise
 
     second = trained_on(photos, backbone, tmp_path / "second")
 

@@ -10,6 +10,7 @@ from eyespot.cli import (
     compare,
     evaluate,
     export,
+    find,
     pack,
     predict,
     report,
@@ -43,6 +44,7 @@ app.command("compare")(guarded(compare.command))
 app.command("suspects")(guarded(suspects.command))
 app.command("predict")(guarded(predict.command))
 app.command("transcribe")(guarded(transcribe.command))
+app.command("find")(guarded(find.command))
 app.command("watch")(guarded(watch.command))
 app.command("serve")(guarded(serve.command))
 app.command("export")(guarded(export.command))

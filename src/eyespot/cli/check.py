@@ -18,10 +18,8 @@ CHECKS = Path("checks")
 def command(
     data: Annotated[str, typer.Argument(help="Labelled images, in any form that train reads.")],
     out: Annotated[Path | None, typer.Option(help="The page's folder; new or empty.")] = None,
-    quarantine: Annotated[
-        bool,
-        typer.Option("--quarantine", help="Let every verb leave out what is wrong for certain."),
-    ] = False,
+    quarantine: given.QuarantineFlag = False,
+    backbone: given.BackboneOption = None,
     columns: given.ColumnsOption = None,
     cluster: given.ClusterOption = None,
     workers: given.WorkersOption = None,
@@ -31,30 +29,32 @@ def command(
 
     Nothing is changed or deleted. --quarantine names in a table, quarantine.csv, the images that
     cannot be decoded, are blank, lie under two labels, or in two parts: every verb leaves them out
-    as long as they have their row. The exit code is 0 when the check was done, whatever it found,
-    and 3 when DATA cannot be read at all.
+    as long as they have their row. --backbone also names what a pretrained net takes for the same
+    or finds unlike its class. The exit code is 0 whatever was found, 3 when DATA cannot be read.
     """
     started = time.perf_counter()
     from eyespot.files import fresh_folder
     from eyespot.reports.remembered import LastCheck
 
     last = LastCheck(data, roles := given.parse_columns(columns))
-    if told := None if quarantine else last.recall():
+    if told := None if quarantine or backbone else last.recall():
         with fresh_folder(out, name=told.name, root=CHECKS, purpose="check") as folder:
             told.write(folder)
         say("unchanged since the last check, which is told again")
     else:
         from eyespot.data.reading import read, set_aside
+        from eyespot.line.oddness import with_backbone
         from eyespot.reports import check_page
         from eyespot.reports.findings import told_of
 
         with LiveProgress() as progress:
             dataset = read(data, columns=roles, progress=progress.download)
             with fresh_folder(out, name=dataset.name, root=CHECKS, purpose="check") as folder:
-                checked = clustered.check(cluster, workers, dataset, progress)
-                check_page(checked, folder)
+                plain = clustered.check(cluster, workers, dataset, progress)
+                check_page(checked := with_backbone(plain, backbone, progress), folder)
         told = told_of(checked, folder)
-        last.remember(told, dataset)
+        if not backbone:
+            last.remember(told, dataset)
     page, seconds = folder / "check.html", time.perf_counter() - started
     if as_json:
         files = {"page": str(page), "issues_table": str(folder / "issues.csv")}
@@ -64,7 +64,7 @@ def command(
     say(f"{seconds:.{1 if seconds >= 1 else 2}f} s; page: {page}")
     if quarantine:
         done = set_aside(data, dataset, checked.issues, otherwise=folder)
-        put = f"{count(done[1], 'image')} put in quarantine: {done[0]}" if done else ""
+        put = f"{count(done[1], 'image')} put in quarantine: {done[0]}" if done else None
         say(put or "nothing put in quarantine: no image is wrong for certain")
     verb = "check --quarantine" if told.num_certain and not quarantine else "train"
     say(f"next: eyespot {verb} {shlex.quote(data)}")

@@ -74,6 +74,13 @@ AnswersOption = Annotated[
     str | None,
     typer.Option(help="Also write a table, .csv; with --cluster: the folder or URL of answers."),
 ]
+QuarantineFlag = Annotated[
+    bool, typer.Option("--quarantine", help="Let every verb leave out what is wrong for certain.")
+]
+BackboneOption = Annotated[
+    str | None,
+    typer.Option(help="A pretrained net's folder, name or .onnx file, to look with, too."),
+]
 AcceptAllOption = Annotated[
     bool, typer.Option("--accept-all", help="Never say unknown; give the nearest class.")
 ]

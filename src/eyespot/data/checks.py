@@ -34,6 +34,8 @@ KINDS = {
     "huge": "far larger than usual in this set",
     "odd-aspect-ratio": "far longer or higher than usual in this set",
     "odd-mode": "stored unlike most of this set, and converted",
+    "alike": "the same to a backbone, if not by its pixels: cropped, turned, relit",
+    "odd-one-out": "unlike all others of its class to a backbone",
     "wrong-extension": "the name promises another format",
 }
 

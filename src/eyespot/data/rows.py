@@ -16,17 +16,15 @@ from eyespot.data.remembering import Memory, Remembered
 from eyespot.data.selection import selected
 from eyespot.errors import ImageError
 from eyespot.images.decode import in_order, open_image
-from eyespot.images.preparation import prepare
-from eyespot.values import Array, Dataset, Fit, Issue
+from eyespot.values import Array, Dataset, Issue
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Maker:
-    """How a row is made. make: float16 (B, F) of prepared pictures, uint8 (B, S, S, 3), called by
-    several threads at once; batch: how many of them at a time."""
+    """How a row is made. prepare: uint8 (S, S, C) of decoded pixels. make: float16 (B, F) of
+    prepared pictures; batch: how many of them at a time. Several threads call both at once."""
 
-    size: int
-    fit: Fit
+    prepare: Callable[[Array], Array]
     width: int
     batch: int
     make: Callable[[Array], Array]
@@ -105,10 +103,10 @@ def _batch(dataset: Dataset, places: range, maker: Maker, memory: Memory) -> lis
             continue
         try:
             pixels, remarks = open_image(source)
+            pictures.append(maker.prepare(pixels))
         except ImageError as error:
             looks[index] = (index, None, error)
             continue
-        pictures.append(prepare(pixels, size=maker.size, channels=3, fit=maker.fit))
         new.append((index, content, pixel_digest(pixels), thumbnail(pixels), remarks))
     made = maker.make(np.stack(pictures)) if pictures else ()
     for (index, content, digest, thumb, remarks), row in zip(new, made, strict=True):

@@ -6,7 +6,7 @@ import math
 import os
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,11 +21,13 @@ from eyespot.data.splits import Split
 from eyespot.errors import ModelError
 from eyespot.files import Run, cache_folder
 from eyespot.line.progress import Progress
+from eyespot.models.predict import prepared
 from eyespot.nets.finding import find_backbone
 from eyespot.nets.pretrained import Backbone
+from eyespot.nets.spec import BackboneSpec
 from eyespot.training.head import HeadScore, choose_strength, cross_entropy, fit_linear
 from eyespot.training.recipe import Recipe
-from eyespot.values import Array, Dataset, Epoch, Issue
+from eyespot.values import Array, Dataset, Epoch, Issue, Preparation, Views
 
 if TYPE_CHECKING:
     from eyespot.models.torch_model import TorchModel
@@ -73,23 +75,55 @@ def backbone_of(recipe: Recipe) -> Backbone:
     return found
 
 
+def spec_of(recipe: Recipe) -> BackboneSpec:
+    """The description of a net on the recipe's backbone."""
+    from eyespot.nets.standing import spec_on
+
+    assert recipe.size, "the recipe is not fitted"
+    return spec_on(backbone_of(recipe), size=recipe.size)
+
+
 def featured(dataset: Dataset, recipe: Recipe, tell: Progress) -> Loaded:
     """The readable images of a set with what the backbone gives for them: float16 (N, F).
 
     What is known from another time is not computed again.
     """
+    from eyespot.nets.standing import prepared_as
+
+    assert recipe.size and recipe.test_views != "auto", "the recipe is not fitted"
+    backbone = backbone_of(recipe)
+    shape = prepared_as(backbone, size=recipe.size, fit=recipe.fit)
+    width = spec_of(recipe).width
+    key = rows_key(backbone.digest, shape, recipe.test_views)
+    return load_features(
+        dataset, shape, lambda world: _extractor(backbone, recipe, world), width, key, tell
+    )
+
+
+def load_features(
+    dataset: Dataset,
+    shape: Preparation,
+    build: "Callable[[World], Extractor]",
+    width: int,
+    key: str,
+    tell: Progress,
+) -> Loaded:
+    """What an extractor gives for the readable images of a set: float16 (N, F), F the width.
+
+    build: makes the extractor, if one is needed. key: says all that a row depends on besides.
+    """
     import torch
 
-    from eyespot.nets.standing import spec_on
     from eyespot.training.extraction import BATCH
     from eyespot.training.world import find_world
 
-    assert recipe.size, "the recipe is not fitted"
-    backbone = backbone_of(recipe)
-    spec = spec_on(backbone, size=recipe.size)
-    memory = Memory(cache_folder() / "features", _key(backbone, recipe), spec.width)
-    making = _Making(backbone, recipe, find_world())
-    maker = Maker(size=recipe.size, fit=recipe.fit, width=spec.width, batch=BATCH, make=making)
+    maker = Maker(
+        prepare=lambda pixels: prepared(pixels, shape),
+        width=width,
+        batch=BATCH,
+        make=_Making(build, find_world()),
+    )
+    memory = Memory(cache_folder() / "features", key, width)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)  # each of our own threads has a net and pictures to itself
     try:
@@ -196,29 +230,32 @@ def fit_head(model: "TorchModel", loaded: Loaded, parts: Split, recipe: Recipe) 
 class _Making:
     """Makes rows; what does it is built and measured when the first one is wanted."""
 
-    def __init__(self, backbone: Backbone, recipe: Recipe, world: "World") -> None:
-        self._backbone, self._recipe, self._world = backbone, recipe, world
+    def __init__(self, build: "Callable[[World], Extractor]", world: "World") -> None:
+        self._build, self._world = build, world
         self._lock = threading.Lock()
         self._extractor: Extractor | None = None
 
     def __call__(self, images: Array) -> Array:
         with self._lock:  # while it measures, nobody else computes
             if self._extractor is None:
-                self._extractor = _extractor(self._backbone, self._recipe, self._world)
+                self._extractor = self._build(self._world)
         return self._extractor(images)
 
 
 def _extractor(backbone: Backbone, recipe: Recipe, world: "World") -> "Extractor":
-    from eyespot.nets.standing import net_on, prepared_as, spec_on
+    from eyespot.nets.standing import net_on, prepared_as
     from eyespot.training.extraction import fastest
 
     assert recipe.size and recipe.test_views != "auto", "the recipe is not fitted"
     shape = prepared_as(backbone, size=recipe.size, fit=recipe.fit)
-    net = net_on(backbone, spec_on(backbone, size=recipe.size), shape, num_classes=2)
+    net = net_on(backbone, spec_of(recipe), shape, num_classes=2)
     return fastest(net, recipe.test_views, world, size=recipe.size)
 
 
-def _key(backbone: Backbone, recipe: Recipe) -> str:
-    """A name for what a row depends on besides the image; precisions agree well enough."""
-    words = [backbone.digest, recipe.size, recipe.fit, recipe.test_views]
+def rows_key(digest: str, shape: Preparation, views: Views) -> str:
+    """A name for what a row depends on besides the image; precisions agree well enough.
+
+    digest: of the backbone, or of a whole model.
+    """
+    words = [digest, shape.model_dump_json(), views]
     return hashlib.sha256(json.dumps(words).encode()).hexdigest()[:24]

@@ -73,7 +73,7 @@ def standing(recipe: Recipe, classes: tuple[str, ...]) -> "TorchModel":
     backbone = backbone_of(recipe)
     shape = prepared_as(backbone, size=recipe.size, fit=recipe.fit)
     source = None if recipe.embed else recipe.backbone
-    spec = spec_on(backbone, size=recipe.size, source=source)
+    spec = spec_on(backbone, size=recipe.size, source=source, tuned=recipe.unfrozen > 0)
     with seeded(recipe.seed, "weights"):
         net = net_on(backbone, spec, shape, len(classes))
     card = ModelCard(

@@ -51,12 +51,7 @@ class BackboneNet(nn.Module):
         self.spec = spec
         self.depths = spec.depths
         self.trunk = build_trunk(spec.trunk)
-        num = spec.depths[-1]
-        self.head: nn.Module = nn.Linear(num, num_classes)
-        if spec.hidden:
-            self.head = nn.Sequential(
-                nn.Linear(num, spec.hidden), nn.ReLU(), nn.Linear(spec.hidden, num_classes)
-            )
+        self.head = nn.Linear(spec.depths[-1], num_classes)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         return self.logits_of(self.activations(x_BCHW)[-1])
@@ -79,8 +74,7 @@ class BackboneNet(nn.Module):
 
     @torch.no_grad()
     def take_head(self, weight_KD: Tensor, bias_K: Tensor) -> None:
-        """Takes these as its head's, which has one layer."""
-        assert isinstance(self.head, nn.Linear), "its head has two layers"
+        """Takes these as its head's."""
         self.head.weight.copy_(weight_KD)
         self.head.bias.copy_(bias_K)
 

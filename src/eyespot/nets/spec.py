@@ -49,11 +49,12 @@ class LayersSpec(BaseModel):
 
 
 class BackboneSpec(BaseModel):
-    """A pretrained trunk under a head of one layer or, with `hidden` units between them, of two.
+    """A pretrained trunk under a head of one layer.
 
     source: what a person calls the trunk; digest: the SHA-256 of the files that it came from.
     depths: how many features it gives of each depth, last those that the head gets. embedded: its
-    weights are in the model file; else they are found by source and digest.
+    weights are in the model file; else they are found by source and digest. tuned: they have been
+    trained on, so that they are others than the digest's.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -63,8 +64,8 @@ class BackboneSpec(BaseModel):
     source: str = Field(min_length=1, max_length=4096)
     digest: str = Field(pattern="^[0-9a-f]{64}$")
     depths: tuple[Annotated[int, Field(ge=1, le=2**16)], ...] = Field(min_length=1, max_length=16)
-    hidden: int | None = Field(None, ge=1, le=4096)
     embedded: bool = True
+    tuned: bool = False
 
     @property
     def width(self) -> int:
@@ -72,8 +73,7 @@ class BackboneSpec(BaseModel):
         return sum(self.depths) + self.depths[-1]
 
     def __str__(self) -> str:
-        head = f"{self.hidden} units" if self.hidden else "one layer"
-        return f"{self.trunk.architecture} with a head of {head}"
+        return f"{self.trunk.architecture} with a head of {self.depths[-1]} features"
 
 
 class RefusalSpec(BaseModel):

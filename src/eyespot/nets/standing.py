@@ -20,11 +20,12 @@ def prepared_as(backbone: Backbone, *, size: int, fit: Fit) -> Preparation:
 
 
 def spec_on(
-    backbone: Backbone, *, size: int, hidden: int | None = None, source: str | None = None
+    backbone: Backbone, *, size: int, source: str | None = None, tuned: bool = False
 ) -> BackboneSpec:
     """The description of a net on this backbone, for square pictures of this size.
 
-    source: by what the weights are found again, for a model file without them. Raises ModelError
+    source: by what the weights are found again, for a model file without them. tuned: they are to
+    be trained on. Raises ModelError
     where such pictures do not pass through it.
     """
     with torch.device("meta"), torch.inference_mode():
@@ -45,8 +46,8 @@ def spec_on(
         source=source or backbone.name,
         digest=backbone.digest,
         depths=tuple(one.shape[1] * (4 if one.ndim == 4 else 1) for one in found),
-        hidden=hidden,
         embedded=source is None,
+        tuned=tuned,
     )
 
 

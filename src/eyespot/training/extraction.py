@@ -61,7 +61,9 @@ class Extractor:
         return rows.clamp(-most, most).half().cpu().numpy()
 
 
-def fastest(net: nn.Module, views: Views, world: World, *, size: int) -> Extractor:
+def fastest(
+    net: nn.Module, views: Views, world: World, *, size: int, channels: int = 3
+) -> Extractor:
     """The faster of float32 and bfloat16 where both give the same features, as measured here.
 
     size: of the pictures, in pixels. A device that is no processor takes what the world says.
@@ -70,7 +72,9 @@ def fastest(net: nn.Module, views: Views, world: World, *, size: int) -> Extract
     plain = Extractor(net=net, views=views, device=world.device, precision=torch.float32)
     if world.device.type != "cpu":
         return Extractor(net=net, views=views, device=world.device, precision=world.dtype)
-    noise = np.random.default_rng(0).integers(0, 256, (_TRIED, size // 8 + 1, size // 8 + 1, 3))
+    noise = np.random.default_rng(0).integers(
+        0, 256, (_TRIED, size // 8 + 1, size // 8 + 1, channels)
+    )
     images = noise.astype(np.uint8).repeat(8, axis=1).repeat(8, axis=2)[:, :size, :size]
     sure, per_picture = _timed(plain, images)
     if not fast_bfloat16():
