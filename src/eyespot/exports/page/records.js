@@ -3,26 +3,27 @@
 import { csv } from "./csv.js";
 import { get, made, percent, shown } from "./elements.js";
 
-// A record: {name, blob, thumbnail, said, error, truth}; said is a backend's answer.
+// Records are as in session.js.
 
 export function startRecords({ select }) {
   const rows = new Map();
+  let marked = null;
 
   function update(record) {
     const row = filled(record, select);
     if (rows.has(record)) rows.get(record).replaceWith(row);
     else get("rows").prepend(row);
     rows.set(record, row);
+    if (record === marked) row.setAttribute("aria-current", "true");
     get("list").hidden = false;
     const answered = [...rows.keys()].filter(({ said, error }) => said || error).length;
     get("count").textContent = answered < rows.size ? `${answered} of ${rows.size} answered` : String(rows.size);
   }
 
   function mark(record) {
-    for (const [one, row] of rows) {
-      if (one === record) row.setAttribute("aria-current", "true");
-      else row.removeAttribute("aria-current");
-    }
+    rows.get(marked)?.removeAttribute("aria-current");
+    rows.get(record)?.setAttribute("aria-current", "true");
+    marked = record;
   }
 
   function clear() {
@@ -33,7 +34,7 @@ export function startRecords({ select }) {
   }
 
   get("download").addEventListener("click", () => save(csv([...rows.keys()])));
-  return { update, mark, clear, get size() { return rows.size; } };
+  return { update, mark, clear };
 }
 
 function filled(record, select) {
