@@ -190,3 +190,29 @@ class TestStart:
                 server.host = "::1"
 
                 assert server.get("/health").status == 200
+
+
+class TestCommand:
+    """What goes wrong at the start is a sentence and an exit code."""
+
+    def test_a_port_in_use(self, eyespot, tmp_path):
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            answer = eyespot("serve", tmp_path, "--port", other.getsockname()[1])
+
+        assert answer.code == 4
+        assert answer.err.endswith("name another with --port, or 0 for any that is free\n")
+        assert len(answer.err.splitlines()) == 1
+
+    def test_other_machines_without_a_token(self, eyespot, tmp_path):
+        answer = eyespot("serve", tmp_path, "--host", "0.0.0.0")
+
+        assert answer.code == 2
+        assert "needs a token" in answer.err
+
+    def test_a_token_from_the_environment(self, eyespot, tmp_path, monkeypatch):
+        monkeypatch.setenv("EYESPOT_TOKEN", "short")
+
+        assert eyespot("serve", tmp_path).code == 2
+
+    def test_a_folder_that_holds_no_model(self, eyespot, tmp_path):
+        assert eyespot("serve", tmp_path, "--port", 0).code == 5

@@ -229,3 +229,44 @@ def test_sighup_reads_the_file_again(process):
 
     assert "was replaced" in server.stdout.readline()
     assert post(port).status == 200
+
+
+class TestThreads:
+    """A quick net leaves the other cores to the connections."""
+
+    class Threaded(Levels):
+        def in_thread(self):
+            return Levels("abcdefghij")
+
+    @pytest.mark.parametrize(("seconds", "label"), [(3600, "d"), (0, "3")])
+    def test_a_quick_net_gets_one_core(self, models, file, monkeypatch, seconds, label):
+        monkeypatch.setattr(swapping, "_QUICK_SECONDS", seconds)
+        models.append(self.Threaded())
+
+        with running(file) as server:
+            assert server.post("/predict", THREE).json["label"] == label
+
+
+@pytest.mark.slow
+def test_an_exported_model_is_served_without_torch(trained, tmp_path):
+    file = tmp_path / "model.onnx"
+    eyespot.export(trained.run, to="onnx", out=file)
+    picture = next((trained.data / "left").glob("*.png"))
+    (said,) = eyespot.load(file).predict([picture])
+    script = f"""
+        import sys
+        for name in ("torch", "sklearn", "matplotlib", "onnx"):
+            sys.modules[name] = None
+        from eyespot.serving import serve
+        serve({str(file)!r}, port=0, say=lambda words: print(words, flush=True))
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)], stdout=subprocess.PIPE, text=True
+    ) as process:
+        line = process.stdout.readline()
+        port = int(line.rpartition("/ until")[0].rpartition(":")[2])
+        reply = Running(port).post("/predict", picture.read_bytes())
+        process.terminate()
+
+    assert reply.json["label"] == said.label
+    assert reply.json["probability"] == pytest.approx(said.probability, abs=1e-6)
