@@ -75,7 +75,7 @@ def test_the_second_visit_needs_no_network(digits: Path, visit: Visit) -> None:
     with hosted(digits) as host:
         page = visit(f"{host}/web/")
         page.evaluate("navigator.serviceWorker.ready.then(() => true)")
-    page.reload()  # the server is gone
+    page.goto(f"{host}/web/index.html")  # the server is gone
     page.wait_for_selector("[data-ready]", state="attached")
     page.get_by_role("tab", name="Draw").click()
     draw(page, SEVEN)

@@ -29,6 +29,8 @@ self.addEventListener("fetch", (event) => {
   if (event.request.method !== "GET") return;
   event.respondWith((async () => {
     const cache = await caches.open(VERSION);
-    return (await cache.match(event.request, { ignoreSearch: true })) ?? fetch(event.request);
+    const isIndex = new URL(event.request.url).pathname.endsWith("/index.html");
+    const kept = await cache.match(isIndex ? "./" : event.request, { ignoreSearch: true });
+    return kept ?? fetch(event.request);
   })());
 });
