@@ -445,9 +445,12 @@ class TestPredict:
         model, path = trained.trained.model, trained.data / "left" / "3.png"
         forms = [path, str(path), path.read_bytes(), Image.open(path), np.asarray(Image.open(path))]
 
-        answers = {(one.label, one.probability, one.ranked) for one in model.predict(forms)}
+        answers = model.predict(forms)
 
-        assert len(answers) == 1
+        assert len({tuple(label for label, _ in one.ranked) for one in answers}) == 1
+        # Where a picture lies in memory may change the last bit of a sum.
+        spread = np.ptp([[p for _, p in one.ranked] for one in answers], axis=0)
+        assert spread.max() <= 1e-6
 
     def test_the_readme_lines_work(self, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)

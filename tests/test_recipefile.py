@@ -154,7 +154,7 @@ def test_a_recipe_that_is_not_there_is_refused_with_the_known_ones(tmp_path: Pat
 
     assert str(error.value) == (
         "recipe 'standart' is not one of augmented, batchnorm, best, characters, features, "
-        "plateau, quick, standard, two-conv and not a .toml file; "
+        "finetune, plateau, quick, standard, two-conv and not a .toml file; "
         "did you mean 'standard'?"
     )
     with pytest.raises(UsageError, match="cannot be read: No such file or directory"):
