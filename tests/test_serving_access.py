@@ -1,7 +1,9 @@
 """Who may ask the server what."""
 
 import contextlib
+import io
 import socket
+import sys
 
 import pytest
 
@@ -128,10 +130,17 @@ class TestToken:
     def test_what_tells_nothing_is_open(self, guarded, path):
         assert guarded.get(path).status == 200
 
-    def test_the_page_gets_it_by_the_part_of_the_address_that_is_never_sent(self, guarded):
-        assert guarded.said[0].endswith(
-            f"http://127.0.0.1:{guarded.port}/#token={TOKEN} until Ctrl-C"
-        )
+    @pytest.mark.parametrize(("terminal", "shown"), [(True, TOKEN), (False, "TOKEN")])
+    def test_the_page_gets_it_by_what_is_never_sent_and_no_log_file_has_it(
+        self, tmp_path, monkeypatch, terminal, shown
+    ):
+        monkeypatch.setattr(sys, "stderr", io.StringIO())
+        monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+
+        with serving_levels(tmp_path, token=TOKEN) as server:
+            address = f"http://127.0.0.1:{server.port}/#token={shown}"
+
+        assert server.said[0].endswith(f"answers at {address} until Ctrl-C")
 
     @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.org", ""])
     def test_other_machines_are_let_in_with_a_token_alone(self, tmp_path, host):

@@ -75,7 +75,8 @@ class Access:
         if scheme.lower() != b"bearer" or not right:
             raise Refused(
                 401,
-                "the token is missing or wrong; send it as Authorization: Bearer TOKEN",
+                "the token is missing or wrong; send it as Authorization: Bearer TOKEN, or open "
+                "the page as /#token=TOKEN",
                 headers={"www-authenticate": "Bearer"},
             )
 

@@ -142,6 +142,8 @@ def _address(host: str, listening: socket.socket, token: str | None) -> str:
     port = listening.getsockname()[1]
     shown = _own_address(listening.family) or host if host in _ALL_ADDRESSES else host
     shown = f"[{shown}]" if ":" in shown else shown
+    if token and not sys.stderr.isatty():  # a log file is no place for it
+        token = "TOKEN"
     return f"http://{shown}:{port}/" + (f"#token={token}" if token else "")
 
 
