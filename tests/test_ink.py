@@ -11,7 +11,7 @@ from eyespot.data import read
 from eyespot.errors import ImageError
 from eyespot.images.decode import open_image
 from eyespot.images.ink import bridged, character_of
-from eyespot.images.inkstyle import find_style, grey_of, measured, resembles
+from eyespot.images.inkstyle import cut_off, find_style, grey_of, measured, resembles
 from eyespot.images.preparation import prepare
 from eyespot.line import train
 from eyespot.line.progress import Silence
@@ -141,6 +141,25 @@ def test_one_picture_is_judged_as_all_are_measured(style, channels, by_mass, dar
 
     assert [resembles(picture, style) for picture in pictures] == expected.tolist()
     assert 0 < expected.sum() < 120
+
+
+@pytest.mark.parametrize("half", [np.s_[:, :14], np.s_[:, 14:], np.s_[:14], np.s_[14:]])
+def test_half_of_a_character_is_no_character_off_the_middle(style, half):
+    picture = like_a_set(character("cross", width=14))
+    picture[half] = 0
+
+    assert cut_off(picture, style)
+    assert seen(picture, style) is picture
+
+
+@pytest.mark.parametrize("turns", range(4))
+@pytest.mark.parametrize("name", ["seven", "zed"])
+def test_a_whole_character_off_the_middle_is_not_cut_off(style, name, turns):
+    whole = like_a_set(character(name, width=10, slant=0.1), side=16)
+    picture = np.rot90(np.roll(whole, 4, axis=(0, 1)), turns)
+
+    assert not cut_off(picture, style)
+    assert alike(seen(picture, style), np.rot90(like_a_set(character(name)), turns)) > 0.75
 
 
 # --- what the bridge copes with

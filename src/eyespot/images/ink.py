@@ -3,6 +3,8 @@
 In an order that every other implementation must keep:
 
     resembles  a picture that, prepared, looks like those of the set passes as it is (inkstyle.py)
+    cut off    one of the set's own size on which what is away from the middle ends straight there
+               passes as well: it is half of a character, and the net is to see that
     read       what is written, with the longer side reduced to 640 (paper.py)
     find       the character (finding.py); where there is none, ImageError
     look       the same again in a cut-out around it, as large as its box and a half of its longer
@@ -18,7 +20,7 @@ import numpy as np
 
 from eyespot.errors import ImageError
 from eyespot.images.finding import Found, find_character
-from eyespot.images.inkstyle import resembles
+from eyespot.images.inkstyle import cut_off, resembles
 from eyespot.images.paper import Paper, read_paper, slid
 from eyespot.images.preparation import prepare
 from eyespot.images.redrawing import redrawn
@@ -56,6 +58,8 @@ def crossed(
     """The same, and the character that was redrawn; None if the picture passed as it is."""
     plain = prepare(pixels, size=size, channels=channels, fit=fit)
     if style is None or resembles(plain, style):
+        return plain, None
+    if plain is pixels and cut_off(plain, style):
         return plain, None
     character = character_of(pixels)
     drawn = redrawn(character.ink, character.threshold, style, size)

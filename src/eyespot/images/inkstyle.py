@@ -173,6 +173,36 @@ def resembles(picture: Array, style: InkStyle) -> bool:
     return style.stroke.least <= stroke <= style.stroke.most
 
 
+def cut_off(picture: Array, style: InkStyle) -> bool:
+    """Whether what a prepared picture shows, away from the middle, ends straight on that side.
+
+    As half of a character does. Of the sides from which the centre of mass is more than a pixel
+    further than the style's middle one is enough. Its first line with ink lies within a sixth of
+    the picture from the middle, and crosses strokes: it has a full stroke's ink, 15/16 of the full
+    level somewhere, and 7/10 of the ink of the line behind it.
+    """
+    wide = grey_of(picture).astype(np.int64)
+    ink = np.maximum(wide - style.ground if style.bright else style.ground - wide, 0)
+    mass = max(int(ink.sum()), 1)
+    for lines, middle in ((ink, style.down.middle), (ink.T, style.right.middle)):
+        sums = lines.sum(axis=1)
+        away = UNIT // 2 * int(sums @ _places(len(lines))) // mass - middle
+        if abs(away) > UNIT:
+            inward = slice(None) if away > 0 else slice(None, None, -1)
+            if _straight(lines[inward], sums[inward], style.full):
+                return True
+    return False
+
+
+def _straight(lines: Array, sums: Array, full: int) -> bool:
+    """Whether the first of the lines with ink, near the middle, is as full as the next."""
+    first, num = int((sums > 0).argmax()), len(sums)
+    if 6 * abs(2 * first + 1 - num) > 2 * num or first + 1 == num:
+        return False
+    own, behind, peak = int(sums[first]), int(sums[first + 1]), int(lines[first].max())
+    return own >= full and 16 * peak >= 15 * full and 10 * own >= 7 * behind
+
+
 @functools.cache
 def _places(side: int) -> Array:
     places: Array = 2 * np.arange(side) + 1 - side

@@ -2,7 +2,7 @@
 // images/ink.py does it, to the bit; the words for each step stand there.
 
 import { findCharacter } from "./finding.js";
-import { resembles } from "./inkstyle.js";
+import { cutOff, resembles } from "./inkstyle.js";
 import { grown, histogram, map } from "./maps.js";
 import { readPaper } from "./paper.js";
 import { coloured, cut, prepare } from "./preparation.js";
@@ -19,6 +19,8 @@ export function bridged(given, preparation) {
   const { size, channels, ink: style } = preparation;
   const plain = prepare(given, preparation);
   if (!style || resembles(plain, style)) return { picture: plain, box: null };
+  const own = given.width === size && given.height === size && given.channels === channels;
+  if (own && cutOff(plain, style)) return { picture: plain, box: null };
   const character = characterOf(given);
   const data = redrawn(character.ink, character.threshold, style, size);
   const picture = { data, width: size, height: size, channels: 1 };

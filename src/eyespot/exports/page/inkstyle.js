@@ -17,6 +17,26 @@ export function resembles(picture, style) {
   return pairs.every(([value, usual]) => usual.least <= value && value <= usual.most);
 }
 
+// Whether what a picture shows, away from the middle, ends straight on that side.
+export function cutOff(picture, { ground, full, bright, down, right }) {
+  const side = picture.width;
+  const ink = Int32Array.from(greyOf(picture), (level) => Math.max(bright ? level - ground : ground - level, 0));
+  const line = (k, along) => Array.from({ length: side }, (_, at) => ink[along ? at * side + k : k * side + at]);
+  const total = (values) => values.reduce((one, other) => one + other, 0);
+  const mass = Math.max(total(ink), 1);
+  return [[false, down.middle], [true, right.middle]].some(([along, middle]) => {
+    const lines = Array.from({ length: side }, (_, k) => line(k, along));
+    const weighed = total(lines.map((one, k) => total(one) * (2 * k + 1 - side)));
+    const away = Math.floor(UNIT / 2 * weighed / mass) - middle;
+    if (Math.abs(away) <= UNIT) return false;
+    if (away < 0) lines.reverse();
+    const first = Math.max(lines.findIndex((one) => total(one) > 0), 0);
+    if (6 * Math.abs(2 * first + 1 - side) > 2 * side || first + 1 === side) return false;
+    const [own, behind, peak] = [total(lines[first]), total(lines[first + 1]), Math.max(...lines[first])];
+    return own >= full && 16 * peak >= 15 * full && 10 * own >= 7 * behind;
+  });
+}
+
 // The mean of the channels, rounded down.
 function greyOf({ data, width, height, channels }) {
   if (channels === 1) return data;
