@@ -58,17 +58,18 @@ def test_features_and_a_head_make_an_ordinary_model(photos, backbone, tmp_path):
     model = eyespot.load(tmp_path / "run")
     said = model.predict([photos / "red" / "0.png", photos / "green" / "0.png"])
     assert [one.label for one in said] == ["red", "green"]
-    judged = eyespot.evaluate(tmp_path / "run", photos)
-    assert judged.evaluation.accuracy.value == 1.0
-
-
-def test_the_model_says_of_pixels_what_the_run_says_of_features(photos, backbone, tmp_path):
-    trained = trained_on(photos, backbone, tmp_path / "run", valid=0.2)
-
+    # Of pixels the model says what the run says of features.
     kept = trained.run.read_predictions("test")
     again = eyespot.evaluate(tmp_path / "run", photos).predictions
     assert again.names == kept.names
     np.testing.assert_allclose(again.probs, kept.probs, atol=0.02)
+    # The run says its backbone by name and hash.
+    card = read_card(trained.run.model)
+    assert f'digest_of_backbone = "{card.net.digest}"' in trained.run.recipe.read_text()
+    assert card.net.source == "tiny"
+    assert card.preparation.mean == (0.5, 0.5, 0.5) and card.preparation.size == 32
+    head = json.loads(trained.run.evaluation.read_text())["head"]
+    assert head["mean"] > 0.95 and head["strength"] > 0
 
 
 def test_the_model_needs_no_backbone_and_no_transformers_any_more(photos, backbone, tmp_path):
@@ -111,18 +112,6 @@ def test_what_is_remembered_holds_for_changed_pictures_no_more(photos, backbone,
     assert [row["name"] for row in left_out] == ["green/0.png"]
     remarks = read_table(tmp_path / "second" / "issues.csv")
     assert "red/0.png" in [row["name"] for row in remarks]  # one colour all over
-
-
-def test_a_run_says_its_backbone_by_name_and_hash(photos, backbone, tmp_path):
-    run = trained_on(photos, backbone, tmp_path / "run").run
-
-    recipe = run.recipe.read_text()
-    card = read_card(run.model)
-    assert f'digest_of_backbone = "{card.net.digest}"' in recipe
-    assert card.net.source == "tiny"
-    assert card.preparation.mean == (0.5, 0.5, 0.5) and card.preparation.size == 32
-    head = json.loads(run.evaluation.read_text())["head"]
-    assert head["mean"] > 0.95 and head["strength"] > 0
 
 
 def test_another_backbone_under_the_same_name_is_refused(photos, backbone, tmp_path):
