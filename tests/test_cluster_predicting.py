@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import threading
@@ -183,6 +184,7 @@ def test_without_ray_it_says_what_to_install(digits_model, tmp_path, monkeypatch
     assert str(error.value) == (
         "--cluster needs ray; install it with: pip install 'eyespot[cluster]'"
     )
+    assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)  # as workers send it
 
 
 def test_other_versions_are_a_sentence():
@@ -202,6 +204,30 @@ def test_a_bucket_that_cannot_be_reached_is_a_sentence(digits_model):
     url = "s3://bucket/x?endpoint_override=127.0.0.1:1&scheme=http&region=us-east-1"
     with pytest.raises(DataError, match=r"^s3://bucket/x cannot be read: .*; look at the address"):
         stock([url])
+
+
+def test_workers_hold_an_exported_model_as_well(digits_model, tmp_path):
+    pytest.importorskip("onnx", reason="needs the extra onnx")
+    from eyespot.exports import export
+
+    files = pictures(tmp_path / "in", 20)
+    path = export(digits_model, out=tmp_path / "model.onnx").path
+
+    work(digits_model, [str(tmp_path / "in")], tmp_path / "torch", size=16)
+    work(path, [str(tmp_path / "in")], tmp_path / "onnx", size=16)
+
+    one, other = read(tmp_path / "torch"), read(tmp_path / "onnx")
+    assert [row["label"] for row in one] == [row["label"] for row in other]
+    assert len(one) == len(files)
+
+
+def test_workers_without_a_cluster_are_refused(eyespot, digits_model):
+    told = eyespot("predict", digits_model, "x.png", "--workers", 2)
+
+    assert (told.code, told.err) == (
+        2,
+        "eyespot: --workers is for --cluster; add --cluster auto\n",
+    )
 
 
 @pytest.mark.cluster

@@ -57,6 +57,10 @@ class MissingExtra(EyespotError):
             f"{action} needs {package}; install it with: pip install 'eyespot[{extra}]'"
         )
 
+    def __reduce__(self) -> tuple[type[EyespotError], tuple[object, ...]]:
+        """From another process it comes as its sentence, which is all that is told of it."""
+        return EyespotError, self.args
+
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?` for the nearest known word, or nothing."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    cluster: str,
+    cluster: str | None,
     model: Path,
     sources: Sequence[str],
     out: str | None,
@@ -26,6 +26,8 @@ def predict(
     from eyespot.cluster.predicting import predict_on
     from eyespot.models.predict import Asked
 
+    if not cluster:
+        raise UsageError("--workers is for --cluster; add --cluster auto")
     with LiveProgress() as progress:
         done = predict_on(
             cluster,

@@ -37,7 +37,7 @@ def command(
     to --out alone, as Parquet. The same command goes on where it was interrupted.
     """
     names = list(given.with_stdin(sources))
-    if cluster:
+    if cluster or workers:
         given.alone("--cluster", show=show, heat=heat, coverage=coverage, format=form == "kaggle")
         return clustered.predict(cluster, model, names, out, accept_all, workers, as_json)
     from eyespot.data import pictures
