@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyespot.images.joining import joined, usual_height
+from eyespot.images.paper import slid
 from eyespot.images.pieces import Pieces, find_pieces
 from eyespot.images.ruling import without_rules
 from eyespot.values import Array
@@ -58,9 +59,10 @@ def _blob(ink: Array, pieces: Pieces, places: Sequence[int]) -> Blob:
 
 
 def _grown(mask: Array) -> Array:
-    padded = np.pad(mask, 1)
-    rows = padded[:-2] | padded[1:-1] | padded[2:]
-    grown: Array = rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:]
+    """The mask and its 8 neighbours."""
+    grown = np.pad(mask, 1)
+    for axis in (0, 1):
+        grown = slid(grown, 3, axis, np.logical_or)
     return grown
 
 
