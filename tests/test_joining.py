@@ -73,3 +73,12 @@ def test_the_usual_height_is_that_of_most_ink():
 
 def test_nothing_has_no_usual_height():
     assert usual_height(find_pieces(page()), SHAPE) is None
+
+
+def test_grain_is_no_writing():
+    mask = np.random.default_rng(0).random((1500, 1500)) < 0.08
+    pieces = find_pieces(mask)
+
+    assert len(pieces) > 50_000
+    assert usual_height(pieces, mask.shape) is None
+    assert len(joined(pieces, 12, mask.shape)) < len(pieces)

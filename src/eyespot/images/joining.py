@@ -17,10 +17,12 @@ _TALLEST = 1.6  # heights of a character with its parts
 _HUGE = 4.0  # heights: what is larger both ways is a frame, a shadow or a finger
 _AT_EDGE = 1.8  # heights: what is larger one way and reaches the picture's edge is no character
 _LEAST = 6  # pixels of a piece
+_LOWEST = 10.0  # pixels of a character that can be read
+_NOWHERE = (-(10**7), -(10**7), -(10**7), -(10**7))  # where no box reaches
 
 
 def usual_height(pieces: Pieces, shape: tuple[int, int]) -> float | None:
-    """The height of most of the ink that may be characters, in pixels; None if there is none."""
+    """The height of most of the ink that may be characters, in pixels; None if none can be read."""
     widths, heights = pieces.sizes.T
     able = (pieces.areas >= 12) & (heights >= 6) & ~at_edge(pieces.boxes, shape)
     able &= (heights < 0.7 * shape[0]) | (len(pieces) < 4)
@@ -32,7 +34,8 @@ def usual_height(pieces: Pieces, shape: tuple[int, int]) -> float | None:
     order = np.argsort(heights[able], kind="stable")
     weights = np.cumsum(np.minimum(pieces.areas[able], heights[able] ** 2)[order])
     middle = int(np.searchsorted(weights, weights[-1] / 2))
-    return float(heights[able][order][middle])
+    height = float(heights[able][order][middle])
+    return height if height >= _LOWEST else None
 
 
 def at_edge(boxes: Array, shape: tuple[int, int]) -> Array:
@@ -50,40 +53,32 @@ def joined(pieces: Pieces, height: float, shape: tuple[int, int]) -> list[list[i
     good &= ~((widths > _HUGE * height) & (heights > _HUGE * height)) & (heights <= _HUGE * height)
     good &= ~(at_edge(pieces.boxes, shape) & (largest > _AT_EDGE * height))
     places = np.flatnonzero(good)
-    groups = {place: [place] for place in places.tolist()}
-    owner = {place: place for place in places.tolist()}
-    small = [place for place in places.tolist() if heights[place] < _PART * height]
-    for place in sorted(small, key=lambda place: int(pieces.areas[place])):
-        boxes = {root: _around(pieces.boxes[own]) for root, own in groups.items()}
-        own = boxes.pop(owner[place])
-        best = min(
-            ((_distance(own, box, height), root) for root, box in boxes.items()),
-            default=(np.inf, place),
-        )
-        if best[0] < 1:
-            moved = groups.pop(owner[place])
-            groups[best[1]] += moved
-            owner.update(dict.fromkeys(moved, best[1]))
-    return [own for own in groups.values() if _large(_around(pieces.boxes[own]), height)]
+    boxes = pieces.boxes[places]
+    owners = np.arange(len(places))
+    small = np.flatnonzero(heights[places] < _PART * height)
+    for part in small[np.argsort(pieces.areas[places[small]], kind="stable")].tolist():
+        own = int(owners[part])
+        distances = _distances(boxes[own], boxes, height)
+        distances[own] = np.inf
+        nearest = int(distances.argmin())
+        if distances[nearest] < 1:
+            boxes[nearest, :2] = np.minimum(boxes[nearest, :2], boxes[own, :2])
+            boxes[nearest, 2:] = np.maximum(boxes[nearest, 2:], boxes[own, 2:])
+            boxes[own] = _NOWHERE
+            owners[owners == own] = nearest
+    sizes = boxes[:, 2:] - boxes[:, :2]
+    kept = np.flatnonzero(sizes.max(axis=1, initial=0) >= _ALONE * height)
+    return [places[owners == own].tolist() for own in kept.tolist()]
 
 
-def _around(boxes: Array) -> Array:
-    return np.concatenate([boxes[:, :2].min(axis=0), boxes[:, 2:].max(axis=0)])
-
-
-def _large(box: Array, height: float) -> bool:
-    return float((box[2:] - box[:2]).max()) >= _ALONE * height
-
-
-def _distance(part: Array, rest: Array, height: float) -> float:
-    """How far a part is from belonging to the rest: below 1 it does."""
-    together = _around(np.stack([part, rest]))
-    if together[3] - together[1] > _TALLEST * height:
-        return np.inf
-    overlap_x, overlap_y = np.minimum(part[2:], rest[2:]) - np.maximum(part[:2], rest[:2])
-    narrower = min(part[2] - part[0], rest[2] - rest[0])
-    if overlap_x >= 0.5 * narrower:
-        return max(0.0, -float(overlap_y)) / (_ABOVE * height)
-    if overlap_y > 0 and together[2] - together[0] <= height:
-        return max(0.0, -float(overlap_x)) / (_BESIDE * height)
-    return np.inf
+def _distances(part: Array, boxes: Array, height: float) -> Array:
+    """float64 (N,): how far a part is from belonging to each box: below 1 it does."""
+    first, last = np.maximum(boxes[:, :2], part[:2]), np.minimum(boxes[:, 2:], part[2:])
+    overlap_x, overlap_y = (last - first).T
+    around = np.maximum(boxes[:, 2:], part[2:]) - np.minimum(boxes[:, :2], part[:2])
+    narrower = np.minimum(boxes[:, 2] - boxes[:, 0], part[2] - part[0])
+    above = overlap_x >= 0.5 * narrower
+    beside = (overlap_y > 0) & (around[:, 0] <= height)
+    gaps = np.where(above, overlap_y / _ABOVE, overlap_x / _BESIDE) / -height
+    possible = (above | beside) & (around[:, 1] <= _TALLEST * height)
+    return np.where(possible, np.maximum(gaps, 0), np.inf)

@@ -20,6 +20,7 @@ from eyespot.values import ImageInput, InkStyle, Model, Pictures
 
 UNKNOWN = "?"
 _LONGEST = 3600  # pixels of the longer side that is looked at; larger pages are reduced
+_LEAST_CONTRAST = 10  # grey levels; what is fainter is the paper's grain
 _STROKE = 1 / 8  # of a page's shorter side, that every stroke is thinner than
 
 
@@ -145,6 +146,8 @@ def _looked_at(source: ImageInput) -> _Look:
     window = max(15, round(_STROKE * min(part.shape[:2])))
     paper = read_paper(part, longest=_LONGEST, window=window)
     ink = np.where(sheet.inside, paper.ink, 0) if sheet else paper.ink
+    if paper.contrast <= _LEAST_CONTRAST:
+        ink = np.zeros_like(ink)
     page = read_page(ink, paper.threshold)
     return _Look(page=page, left=left * scale, top=top * scale, scale=scale)
 
