@@ -28,18 +28,19 @@ def without_rules(mask: Array) -> Array:
     for axis in (0, 1):
         own = mask if axis == 0 else np.ascontiguousarray(mask.T)
         rules = _rules(own, length, through=0.0 if axis == 0 else _THROUGH)
-        if rules is None or not rules.any():
+        if rules is None or not rules[0].any():
             continue
         thickness = _thickness(own)
-        usual = float(np.median(thickness[rules]))
+        usual = float(np.median(thickness[rules[0]]))
         if usual <= max(2.0, _THICKNESS * longer):
-            thin = rules & (thickness <= int(1.5 * usual) + 1)
+            thin = rules[1] & (thickness <= int(1.5 * usual) + 1)
             found &= ~(thin if axis == 0 else thin.T)
     return found
 
 
-def _rules(mask: Array, length: int, *, through: float) -> Array | None:
-    """The pixels on lines that are about level; None if the page has too few.
+def _rules(mask: Array, length: int, *, through: float) -> tuple[Array, Array] | None:
+    """The pixels on lines that are about level, and also on shorter ones beside them, as those that
+    a page's corner cuts off; None if the page has too few.
 
     through: the share of the page's width that a line has, at least.
     """
@@ -52,10 +53,12 @@ def _rules(mask: Array, length: int, *, through: float) -> Array | None:
     best = int(np.argmax(sums))
     if sums[best] < _LEAST_SHARE * small.shape[1]:
         return None
-    found = np.zeros(mask.shape, np.bool_)
-    for near in _NEAR:
-        found |= _long(mask, float(_DEGREES[best]) + near, length, through)
-    return found
+    angles = [float(_DEGREES[best]) + near for near in _NEAR]
+    whole, short = (
+        np.any([_long(mask, angle, length // part, through / part) for angle in angles], axis=0)
+        for part in (1, 2)
+    )
+    return whole, short
 
 
 def _long(mask: Array, degrees: float, length: int, through: float) -> Array:
@@ -71,11 +74,12 @@ def _long(mask: Array, degrees: float, length: int, through: float) -> Array:
     sums = np.zeros((level.shape[0], width + 1), np.int32)
     np.cumsum(level, axis=1, out=sums[:, 1:])
     full = sums[:, length:] - sums[:, :-length] >= _FULL * length
-    # A pixel is of a line if any window that holds it is full.
-    starts = np.zeros((level.shape[0], width + 1), np.int32)
-    starts[:, : full.shape[1]] += full
-    starts[:, length:] -= full[:, : width + 1 - length]
-    covered = np.cumsum(starts[:, :-1], axis=1) > 0
+    # A pixel is of a line if any window that holds it is full, or ends not far from it.
+    num, beyond = full.shape[1], length // 4
+    starts = np.zeros((level.shape[0], width + 1 + 2 * beyond), np.int32)
+    starts[:, :num] += full
+    starts[:, length + 2 * beyond :] -= full
+    covered = np.cumsum(starts, axis=1)[:, beyond : beyond + width] > 0
     if through:
         _drop_short(covered, round(through * width))
     found = np.empty(mask.shape, np.bool_)
