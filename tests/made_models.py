@@ -12,7 +12,8 @@ from eyespot.models.file import ModelCard
 from eyespot.models.torch_model import TorchModel
 from eyespot.nets.build import build_net, fitted_net
 from eyespot.nets.layerlist import BatchNorm, Conv, Dense, Dropout, Flatten, Layer, Pool
-from eyespot.nets.spec import NetSpec
+from eyespot.nets.spec import BackboneSpec, NetSpec
+from eyespot.nets.trunkspec import MobileNetV1Spec
 from eyespot.values import Array, Preparation
 from made_refusals import refusing
 
@@ -95,3 +96,9 @@ def noise(model: TorchModel, num: int = 40, *, seed: int = 0) -> Array:
     random = np.random.default_rng(seed)
     pixels = random.integers(0, 256, (num, shape.size, shape.size, shape.channels))
     return (pixels * random.uniform(0.1, 1, (num, 1, 1, 1))).astype(np.uint8)
+
+
+def mobilenet() -> BackboneSpec:
+    """A small MobileNet with weights of chance, for pictures of 32 pixels."""
+    trunk = MobileNetV1Spec(multiplier=0.25, least_width=8, tensorflow_padding=True, epsilon=0.001)
+    return BackboneSpec(trunk=trunk, source="made", digest="0" * 64, depths=(128, 256, 512, 256))

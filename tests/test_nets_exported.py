@@ -16,7 +16,7 @@ from eyespot.models.onnx_model import OnnxModel, load_onnx_model
 from eyespot.models.torch_model import TorchModel
 from eyespot.nets.build import fitted_net
 from eyespot.nets.layerlist import Conv, Dense, Flatten, Pool
-from made_models import LAYERS, UNPOOLED, made_ensemble, made_model, noise
+from made_models import LAYERS, UNPOOLED, made_ensemble, made_model, mobilenet, noise
 
 
 def exported(model: TorchModel, folder: Path) -> OnnxModel:
@@ -76,6 +76,13 @@ def test_every_size_and_depth_of_a_convnet(tmp_path, depth, size, refuses):
 @pytest.mark.parametrize("views", ["one", "shifts"])
 def test_every_layer_that_a_list_may_have(tmp_path, net, views):
     model = made_model(net, views=views)
+
+    assert_same(model, exported(model, tmp_path))
+
+
+@pytest.mark.parametrize("size", [32, 33, 50])
+def test_a_backbone(tmp_path, size):
+    model = made_model(mobilenet(), size=size, views="mirrors")
 
     assert_same(model, exported(model, tmp_path))
 
