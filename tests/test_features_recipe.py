@@ -17,7 +17,7 @@ from eyespot.nets.pretrained import read_backbone
 from eyespot.nets.standing import net_on, prepared_as, spec_on, thaw
 from eyespot.training.optimizers import layer_groups
 from eyespot.training.recipe import Recipe
-from tiny_backbone import make_backbone
+from tiny_backbone import make_backbone, make_photos
 
 
 @pytest.fixture
@@ -33,16 +33,7 @@ def own_cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def photos(tmp_path):
-    """40 noisy pictures each of red and green, which any net tells apart."""
-    generator = np.random.default_rng(0)
-    for channel, name in enumerate(("red", "green")):
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        for number in range(40):
-            pixels = generator.integers(0, 120, (40, 48, 3))
-            pixels[..., channel] += 120
-            picture = Image.fromarray(pixels.astype(np.uint8))
-            picture.save(tmp_path / "photos" / name / f"{number}.png")
-    return tmp_path / "photos"
+    return make_photos(tmp_path / "photos", 40)
 
 
 def trained_on(photos, backbone, out, **settings):

@@ -5,12 +5,12 @@ import json
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 import eyespot
 from eyespot.errors import ModelError
 from eyespot.nets.pretrained import read_backbone
 from eyespot.nets.standing import net_on, prepared_as, spec_on
+from tiny_backbone import make_photos
 
 SMALL_VIT = {
     "hidden_size": 32,
@@ -39,17 +39,8 @@ def normalisation(folder):
 
 @pytest.fixture
 def photos(tmp_path, monkeypatch):
-    """12 noisy pictures each of red and green."""
     monkeypatch.setenv("EYESPOT_CACHE", str(tmp_path / "cache"))
-    generator = np.random.default_rng(0)
-    for channel, name in enumerate(("red", "green")):
-        (tmp_path / "photos" / name).mkdir(parents=True)
-        for number in range(12):
-            pixels = generator.integers(0, 120, (32, 32, 3))
-            pixels[..., channel] += 120
-            picture = Image.fromarray(pixels.astype(np.uint8))
-            picture.save(tmp_path / "photos" / name / f"{number}.png")
-    return tmp_path / "photos"
+    return make_photos(tmp_path / "photos", 12)
 
 
 @pytest.mark.parametrize("kind", TINY)

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from safetensors.numpy import save_file
 
 STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
@@ -59,4 +60,16 @@ def make_backbone(folder: Path, *, seed: int = 0, size: int = 32) -> Path:
     shape |= {"image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     (folder / "preprocessor_config.json").write_text(json.dumps(shape))
     save_file(mobilenet_weights(seed), folder / "model.safetensors")
+    return folder
+
+
+def make_photos(folder: Path, num: int) -> Path:
+    """So many noisy pictures each of red and of green, which any net tells apart."""
+    generator = np.random.default_rng(0)
+    for channel, name in enumerate(("red", "green")):
+        (folder / name).mkdir(parents=True)
+        for number in range(num):
+            pixels = generator.integers(0, 120, (40, 48, 3))
+            pixels[..., channel] += 120
+            Image.fromarray(pixels.astype(np.uint8)).save(folder / name / f"{number}.png")
     return folder
