@@ -27,10 +27,10 @@ def command(
 ) -> None:
     """Look at every image; say what is wrong, odd or there twice, and make a page of it.
 
-    Nothing is changed or deleted. --quarantine names in a table, quarantine.csv, the images that
-    cannot be decoded, are blank, lie under two labels, or in two parts: every verb leaves them out
-    as long as they have their row. --backbone also names what a pretrained net takes for the same
-    or finds unlike its class. The exit code is 0 whatever was found, 3 when DATA cannot be read.
+    Nothing is changed or deleted. --quarantine writes quarantine.csv, the images that every verb
+    then leaves out: those that cannot be decoded, are blank, lie under two labels or in two parts.
+    --backbone also names what a pretrained net takes for the same or finds unlike its class.
+    The exit code is 0 when the check was done, whatever it found, and 3 when DATA cannot be read.
     """
     started = time.perf_counter()
     from eyespot.files import fresh_folder
