@@ -34,12 +34,12 @@ class Span:
     low: float
     high: float
     log: bool = False
-
     whole: bool = False
 
     def suggest(self, trial: "Trial", name: str) -> float | int:
         if self.whole:
-            return trial.suggest_int(name, int(self.low), int(self.high), log=self.log)
+            num: int = trial.suggest_int(name, int(self.low), int(self.high), log=self.log)
+            return num
         return rounded(trial.suggest_float(name, self.low, self.high, log=self.log))
 
 
