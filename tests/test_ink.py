@@ -12,7 +12,8 @@ from eyespot.errors import ImageError
 from eyespot.images.decode import open_image
 from eyespot.images.ink import bridged, character_of
 from eyespot.images.inkstyle import cut_off, find_style, grey_of, measured, resembles
-from eyespot.images.preparation import prepare
+from eyespot.images.preparation import prepare, resized
+from eyespot.images.redrawing import FINE, redrawn
 from eyespot.line import train
 from eyespot.line.progress import Silence
 from eyespot.models.loading import load
@@ -216,6 +217,21 @@ def test_thin_and_thick_lines_become_the_sets(style, width):
         np.abs(np.diff(found[..., 0].astype(int), axis=axis)).sum() for axis in (0, 1)
     )
     assert 0.8 * style.stroke.low < 64 * inside < 1.25 * style.stroke.high
+
+
+def test_a_blot_is_not_drawn_larger_and_larger(style, monkeypatch):
+    """It has no stroke that could ever be the set's, and may fill the whole picture."""
+    side = style.side.model_copy(update={"middle": 28 * 64, "high": 28 * 64})
+    sizes = []
+
+    def noting(pixels: Array, width: int, height: int) -> Array:
+        sizes.append(max(width, height))
+        return resized(pixels, width, height)
+
+    monkeypatch.setattr("eyespot.images.redrawing.resized", noting)
+    redrawn(np.full((9, 9), 255, np.uint8), 127, style.model_copy(update={"side": side}), 28)
+
+    assert 28 * FINE <= max(sizes) <= 28 * FINE * 3 // 2
 
 
 @pytest.mark.parametrize("height", [14, 24, 60, 250])

@@ -12,8 +12,9 @@ FINE to one of the picture; sizes in fine pixels, // rounds down:
     place    the centre, of box or mass, where the style has its middle
     reduce   with Pillow's BILINEAR, to the picture
     stroke   as inkstyle.py measures it. Where it is outside of the style's usual range, `grow`,
-             which is 0 at first, changes by FINE // 2 for each pixel that it lacks, and all of this
-             is done again, three times at most
+             which is 0 at first, changes by FINE // 2 for each pixel that it lacks, up to a quarter
+             of the middle side either way (a blot has no stroke, and would be drawn larger and
+             larger), and all of this is done again, three times at most
     levels   ground + ink * full // 255, or ground - ink * full // 255, within 0..255
 """
 
@@ -30,24 +31,26 @@ _MOST_ROUNDS = 4
 
 def redrawn(ink: Array, threshold: int, style: InkStyle, size: int) -> Array:
     """uint8 (size, size): the ink of a box, uint8 (h, w), as the style shows it."""
+    side = min(style.side.middle * FINE // UNIT, 2 * size * FINE)
     grow = 0
     for _ in range(_MOST_ROUNDS):
-        small = _drawn(ink, threshold, style, size, grow)
+        small = _drawn(ink, threshold, style, size, side=side, grow=grow)
         stroke = stroke_of(small)
         lacks = max(style.stroke.low - stroke, 0) + min(style.stroke.high - stroke, 0)
         more = abs(lacks) * FINE // (2 * UNIT)
         if more == 0:
             break
-        grow += more if lacks > 0 else -more
+        grow = min(max(grow + (more if lacks > 0 else -more), -(side // 4)), side // 4)
     levels = small * style.full // 255
     drawn = style.ground + levels if style.bright else style.ground - levels
     found: Array = np.clip(drawn, 0, 255).astype(np.uint8)
     return found
 
 
-def _drawn(ink: Array, threshold: int, style: InkStyle, size: int, grow: int) -> Array:
+def _drawn(
+    ink: Array, threshold: int, style: InkStyle, size: int, *, side: int, grow: int
+) -> Array:
     """int64 (size, size), 0..255: the line, grown by so many fine pixels to each side."""
-    side = min(style.side.middle * FINE // UNIT, 2 * size * FINE)
     line = _grown(_line(ink, threshold, side, grow), grow)
     fine = _placed(line, style, size).astype(np.uint8) * np.uint8(255)
     return resized(fine[..., np.newaxis], size, size)[..., 0].astype(np.int64)

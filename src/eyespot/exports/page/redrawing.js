@@ -11,15 +11,17 @@ const MOST_ROUNDS = 4;
 
 // One channel, size x size, of the ink in a box.
 export function redrawn(ink, threshold, style, size) {
+  const side = Math.min(Math.floor(style.side.middle * FINE / UNIT), 2 * size * FINE);
+  const most = Math.floor(side / 4);
   let grow = 0;
   let small = null;
   for (let round = 0; round < MOST_ROUNDS; round++) {
-    small = drawn(ink, threshold, style, size, grow);
+    small = drawn(ink, threshold, style, size, side, grow);
     const stroke = strokeOf(small, size);
     const lacks = Math.max(style.stroke.low - stroke, 0) + Math.min(style.stroke.high - stroke, 0);
     const more = Math.floor(Math.abs(lacks) * FINE / (2 * UNIT));
     if (more === 0) break;
-    grow += lacks > 0 ? more : -more;
+    grow = Math.min(Math.max(grow + (lacks > 0 ? more : -more), -most), most);
   }
   return Uint8Array.from(small, (value) => {
     const level = Math.floor(value * style.full / 255);
@@ -28,8 +30,7 @@ export function redrawn(ink, threshold, style, size) {
   });
 }
 
-function drawn(ink, threshold, style, size, grow) {
-  const side = Math.min(Math.floor(style.side.middle * FINE / UNIT), 2 * size * FINE);
+function drawn(ink, threshold, style, size, side, grow) {
   const page = placed(grownBy(lineOf(ink, threshold, side, grow), grow), style, size);
   page.data.forEach((one, at) => (page.data[at] = 255 * one));
   return resized({ ...page, channels: 1 }, size, size).data;
