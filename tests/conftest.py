@@ -125,7 +125,7 @@ def digits_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     digits = load_digits()
     images = np.round(digits.images[:600] * 255 / 16).astype(np.uint8)
-    settings = {"epochs": 3, "width": 8, "batch": 32, "rate": 0.01}
+    settings = {"epochs": 3, "width": 8, "batch": 32, "rate": 0.01, "ink": False}
     run = tmp_path_factory.mktemp("digits") / "run"
     package.train((images, digits.target[:600]), settings=settings, out=run)
     return run / "model.safetensors"
