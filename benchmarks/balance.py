@@ -17,7 +17,7 @@ import numpy as np
 import eyespot
 from eyespot.data.selection import selected
 from eyespot.line import plan
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 
 
 def imbalanced(source: str, *, ratio: float, seed: int, settings: dict[str, object]) -> Dataset:

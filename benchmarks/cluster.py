@@ -24,7 +24,7 @@ import numpy as np
 
 from eyespot.data import read
 from eyespot.data.packing import pack
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 
 SIZES = (1_000, 10_000, 100_000)
 WAYS = ("single", "single-all", "ray-1", "ray-2")

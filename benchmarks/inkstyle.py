@@ -10,7 +10,7 @@ import shutil
 from pathlib import Path
 
 from eyespot.data.keeping import named_split
-from eyespot.files import Run
+from eyespot.files.run import Run
 from eyespot.line.inking import style_of
 from eyespot.line.planning import loaded_images, read_source
 from eyespot.line.progress import Silence

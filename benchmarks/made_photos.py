@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 Random = np.random.Generator
 

@@ -49,7 +49,9 @@ from eyespot.training.recipefile import read_recipe
 from eyespot.training.samples import Samples
 from eyespot.training.state import State
 from eyespot.training.world import find_world
-from eyespot.values import Dataset, Epoch, Preparation
+from eyespot.values.dataset import Dataset
+from eyespot.values.preparation import Preparation
+from eyespot.values.training import Epoch
 
 # No memory may be taken by pixels: as on a machine that is too small for the set.
 NO_ROOM = "eyespot.data.room._memory"

@@ -19,7 +19,8 @@ import numpy as np
 
 import eyespot
 from eyespot.evaluation.suspects import most_suspicious, suspects
-from eyespot.values import Array, Dataset
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset
 
 FIRST = 0.06  # the share of the ranking that is looked at
 WANTED = 0.95

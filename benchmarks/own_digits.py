@@ -23,7 +23,9 @@ from eyespot.evaluation.intervals import wilson
 from eyespot.images.decode import in_order, open_image
 from eyespot.images.preparation import prepare
 from eyespot.models.predict import prepared
-from eyespot.values import Array, Model, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.model import Model
+from eyespot.values.preparation import Preparation
 
 NAMES = ("labels.csv", "labels-from-names.csv", "english.csv")
 

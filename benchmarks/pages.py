@@ -20,7 +20,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 import eyespot
 from eyespot.line.transcribing import Transcript, transcripts
-from eyespot.values import Array, Model, Pictures
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Pictures
+from eyespot.values.model import Model
 from made_pages import KINDS, made_page
 from page_scores import Score, page_score
 

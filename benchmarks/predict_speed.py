@@ -24,7 +24,7 @@ import eyespot
 from eyespot.data import pictures
 from eyespot.images.decode import in_order, num_cores, open_image
 from eyespot.models.predict import Asked, answers, prepared
-from eyespot.values import Model
+from eyespot.values.model import Model
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from eyespot.data.duplicates import Duplicates
 from eyespot.data.loading import load_images
 from eyespot.data.sources.tree import scan
 from eyespot.data.splits import split
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 
 NONE = Duplicates(exact=(), near=())
 Work = Callable[[], object]

@@ -38,7 +38,8 @@ from eyespot.data import read
 from eyespot.models.loading import load
 from eyespot.models.predict import prepared
 from eyespot.serving.limits import Limits
-from eyespot.values import Model, Prediction
+from eyespot.values.model import Model
+from eyespot.values.predictions import Prediction
 
 WARM_UP = 1000
 HALF_OPEN = 300

@@ -28,7 +28,7 @@ from eyespot.training.recipefile import read_recipe
 from eyespot.training.samples import Samples
 from eyespot.training.state import State
 from eyespot.training.world import World, find_world
-from eyespot.values import Preparation
+from eyespot.values.preparation import Preparation
 
 SIDE = 2048  # of the bare product's matrices
 

@@ -22,10 +22,11 @@ from PIL import Image, ImageFilter, ImageOps
 import eyespot
 from eyespot.errors import ImageError
 from eyespot.evaluation.metrics import judge
-from eyespot.files import Run
+from eyespot.files.run import Run
 from eyespot.images.decode import open_image
 from eyespot.models.predict import prepared
-from eyespot.values import Array, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.preparation import Preparation
 
 NUM = 1000
 SIDE = 28

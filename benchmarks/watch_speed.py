@@ -33,7 +33,7 @@ from eyespot.line.watching import Look, looks
 from eyespot.models.loading import load
 from eyespot.models.torch_model import TorchModel
 from eyespot.training.origin import versions
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 SIZE = (640, 480)
 RATE = 30.0

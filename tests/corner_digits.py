@@ -10,7 +10,8 @@ from torch.nn import functional as F
 from eyespot.models.file import ModelCard
 from eyespot.models.torch_model import TorchModel
 from eyespot.nets.build import build_net, fitted_net
-from eyespot.values import Array, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.preparation import Preparation
 
 SIDE = 24
 DIGIT = 8

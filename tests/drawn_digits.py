@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from eyespot import train
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 Stroke = tuple[tuple[float, float], ...]
 

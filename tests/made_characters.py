@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 LINES = {
     "seven": [[(0, 0), (60, 0), (20, 100)]],

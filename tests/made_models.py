@@ -14,7 +14,8 @@ from eyespot.nets.build import build_net, fitted_net
 from eyespot.nets.layerlist import BatchNorm, Conv, Dense, Dropout, Flatten, Layer, Pool
 from eyespot.nets.spec import BackboneSpec, NetSpec
 from eyespot.nets.trunkspec import MobileNetV1Spec
-from eyespot.values import Array, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.preparation import Preparation
 from made_refusals import refusing
 
 CLASSES = ("cat", "dog", "otter")

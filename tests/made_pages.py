@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 Range = tuple[float, float]
 Colour = tuple[int, int, int]

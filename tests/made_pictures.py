@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from eyespot.values import Array, Dataset, Part
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset, Part
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 

@@ -7,7 +7,7 @@ from eyespot.models.torch_model import TorchModel
 from eyespot.nets.features import features
 from eyespot.nets.refusal import Refusal
 from eyespot.nets.spec import RefusalSpec
-from eyespot.values import Preparation
+from eyespot.values.preparation import Preparation
 
 
 def made_refusal(

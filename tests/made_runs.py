@@ -9,8 +9,12 @@ import numpy as np
 from sklearn.datasets import load_digits
 
 from eyespot.evaluation import examples, mistakes, sample
-from eyespot.files import Run, write_json, write_predictions, write_table, write_text
-from eyespot.values import PARTS, Epoch, Predictions
+from eyespot.files.atomic import write_json, write_text
+from eyespot.files.run import Run, write_predictions
+from eyespot.files.tables import write_table
+from eyespot.values.dataset import PARTS
+from eyespot.values.predictions import Predictions
+from eyespot.values.training import Epoch
 
 HOSTILE = (
     "<script>alert(1)</script>",

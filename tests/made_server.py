@@ -21,7 +21,8 @@ from PIL import Image
 from eyespot.serving import serve, swapping
 from eyespot.serving.limits import Limits
 from eyespot.serving.server import Server
-from eyespot.values import Array, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.preparation import Preparation
 
 PATIENCE = 60.0  # seconds after which a test gives up, on however slow a machine
 

@@ -12,19 +12,19 @@ from PIL import Image
 
 import eyespot
 from conftest import TINY, halves, write_pictures
-from eyespot.copies import Copies, augment
+from eyespot.copies.augmenting import Copies, augment
 from eyespot.data.copying import copies_per_image
 from eyespot.data.duplicates import Duplicates
 from eyespot.data.selection import selected
 from eyespot.data.splits import split
 from eyespot.errors import DataError, ResourceError, UsageError
 from eyespot.evaluation.mirrors import Mirror, flipped, half_turned, mirrors
-from eyespot.files import read_table
+from eyespot.files.tables import read_table
 from eyespot.images.decode import open_image
 from eyespot.images.variation import Ranges, varied
 from eyespot.line import Plan, Silence, plan, train
 from eyespot.training.recipe import Recipe
-from eyespot.values import Preparation
+from eyespot.values.preparation import Preparation
 
 OFF = {
     "rotate": 0,
@@ -458,7 +458,7 @@ def test_what_breaks_off_leaves_nothing_behind(tmp_path, monkeypatch, error):
     def vary(*args):
         raise error
 
-    monkeypatch.setattr("eyespot.copies.varied", vary)
+    monkeypatch.setattr("eyespot.copies.writing.varied", vary)
 
     with pytest.raises((KeyboardInterrupt, ResourceError)) as raised:
         augment(plan_of(6, 6), tmp_path / "out", Copies(per_image=1))

@@ -21,7 +21,7 @@ from conftest import TINY, write_pictures
 from eyespot import train
 from eyespot.data import read
 from eyespot.data.checkup import check
-from eyespot.files import Run, write_predictions
+from eyespot.files.run import Run, write_predictions
 from eyespot.reports import check_page, compare_page, report
 from made_runs import HOSTILE, fake_run
 

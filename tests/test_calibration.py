@@ -13,7 +13,8 @@ from eyespot.evaluation.calibration import (
     reliability,
     tempered,
 )
-from eyespot.values import Array, Predictions
+from eyespot.values.arrays import Array
+from eyespot.values.predictions import Predictions
 
 
 def softmax(logits: Array) -> Array:

@@ -17,11 +17,11 @@ from eyespot.data.checkup import Checked, check
 from eyespot.data.faintness import faint_images
 from eyespot.data.quarantine import Row, read_quarantine, write_quarantine
 from eyespot.errors import DataError
-from eyespot.files import read_table
+from eyespot.files.tables import read_table
 from eyespot.reports import check_page
 from eyespot.reports.findings import WORST_FIRST, counted, first_steps, groups, members
 from eyespot.reports.thumbnails import SIDE, thumbnails
-from eyespot.values import Dataset, Issue
+from eyespot.values.dataset import Dataset, Issue
 from made_pictures import copied, dataset, photo
 
 HOSTILE = (

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from eyespot.errors import ResourceError
-from eyespot.files import Run
+from eyespot.files.run import Run
 from eyespot.training.checkpoint import load_checkpoint, remove_checkpoints, save_checkpoint
 
 

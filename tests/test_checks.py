@@ -9,7 +9,7 @@ from eyespot.data import read
 from eyespot.data.checks import KINDS, find_issues
 from eyespot.data.checkup import check
 from eyespot.data.scanning import scan_images
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 from made_pictures import DATA, dataset, photo
 
 CLEAN = [photo(seed) for seed in range(30)]

@@ -18,7 +18,7 @@ import eyespot
 from conftest import TINY, write_pictures
 from eyespot.cli.talk import LiveProgress, printable, say
 from eyespot.errors import EyespotError
-from eyespot.values import Epoch
+from eyespot.values.training import Epoch
 
 FORMS = (
     "give a folder per class, a labels table (.csv) with its images, IDX files, a table of pixels, "
@@ -716,7 +716,8 @@ class TestInterrupted:
         assert eyespot("predict", best, trained.data / "left").code == 0
 
     def test_a_second_training_of_the_folder_is_refused(self, eyespot, trained, here):
-        from eyespot.files import Run, owned
+        from eyespot.files.lock import owned
+        from eyespot.files.run import Run
 
         Path("run").mkdir()
         with owned(Run(here / "run")):

@@ -22,7 +22,7 @@ from eyespot.cluster.predicting import Answering, predict_on
 from eyespot.cluster.storage import place
 from eyespot.errors import DataError, EyespotError, UsageError
 from eyespot.models.predict import Asked, answers
-from eyespot.values import Prediction
+from eyespot.values.predictions import Prediction
 
 
 def digits(num: int) -> np.ndarray:

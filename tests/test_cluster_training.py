@@ -11,7 +11,8 @@ import pytest
 
 import eyespot
 from eyespot.errors import DataError, MissingExtra, ResourceError, UsageError
-from eyespot.files import Run, read_table
+from eyespot.files.run import Run
+from eyespot.files.tables import read_table
 
 pytest.importorskip("ray", reason="needs the extra cluster")
 

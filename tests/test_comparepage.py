@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from eyespot.errors import DataError, UsageError
-from eyespot.files import Run, write_predictions
+from eyespot.files.run import Run, write_predictions
 from eyespot.reports import compare_page
-from eyespot.values import Predictions
+from eyespot.values.predictions import Predictions
 from made_runs import HOSTILE, Page, answers, fake_run
 
 

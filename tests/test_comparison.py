@@ -13,8 +13,8 @@ from scipy.stats import binomtest
 from eyespot.errors import DataError
 from eyespot.evaluation import compare, judge
 from eyespot.evaluation.comparison import holm, mcnemar, paired_difference
-from eyespot.files import Run, write_predictions
-from eyespot.values import Predictions
+from eyespot.files.run import Run, write_predictions
+from eyespot.values.predictions import Predictions
 
 COUNTS = st.integers(0, 300)
 

@@ -7,7 +7,8 @@ from scipy import stats
 from eyespot.errors import DataError, UsageError
 from eyespot.evaluation.conformal import calibration_scores, judge_sets
 from eyespot.models.conformal import least_scores, prediction_sets, threshold
-from eyespot.values import Array, Predictions
+from eyespot.values.arrays import Array
+from eyespot.values.predictions import Predictions
 
 
 def predictions(num: int, seed: int, *, num_classes: int = 10, skill: float = 1.5) -> Predictions:

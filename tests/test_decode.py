@@ -31,7 +31,7 @@ from eyespot.images.decode import (
     open_image,
     open_images,
 )
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP", "PPM", "AVIF")
 

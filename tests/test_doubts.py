@@ -7,9 +7,11 @@ import numpy as np
 
 from conftest import TINY, halves
 from eyespot import train
-from eyespot.files import read_table, write_predictions
+from eyespot.files.run import write_predictions
+from eyespot.files.tables import read_table
 from eyespot.reports import report
-from eyespot.values import Dataset, Predictions
+from eyespot.values.dataset import Dataset
+from eyespot.values.predictions import Predictions
 from made_runs import Page, answers, fake_run
 
 

@@ -12,7 +12,7 @@ from eyespot.data.loading import duplicates_of
 from eyespot.data.scanning import scan_images
 from eyespot.data.shrinking import thumbnails
 from eyespot.images.decode import open_image
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 from made_pictures import DATA, copied, dataset, fade, photo
 
 PHOTOS = [photo(seed) for seed in range(40)]

@@ -16,7 +16,8 @@ from eyespot.models.file import CHECKSUM, ModelCard, Score, checksum, read_model
 from eyespot.models.loading import load
 from eyespot.models.torch_model import TorchModel
 from eyespot.nets.build import build_net, fitted_net
-from eyespot.values import Array, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.preparation import Preparation
 from made_refusals import refusing
 from test_models import put, refusal, rewritten
 

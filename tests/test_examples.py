@@ -3,7 +3,7 @@
 import numpy as np
 
 from eyespot.evaluation.examples import examples, first, mistakes, of_every_confusion, sample
-from eyespot.values import Predictions
+from eyespot.values.predictions import Predictions
 
 
 def said(labels, answers, num_classes=4, sure=0.9):

@@ -14,11 +14,12 @@ from eyespot.evaluation import mistakes, sample
 from eyespot.evaluation.gradcam import heat_maps
 from eyespot.evaluation.heat import as_bytes, overlaid
 from eyespot.evaluation.occlusion import occlusion_maps
-from eyespot.files import Run, write_predictions
+from eyespot.files.run import Run, write_predictions
 from eyespot.line import explaining
 from eyespot.line.explaining import file_names, heats_of, write_heats
 from eyespot.models.predict import answers, prepared
-from eyespot.values import Pictures, Predictions
+from eyespot.values.dataset import Pictures
+from eyespot.values.predictions import Predictions
 from test_models import images, tiny
 
 HOSTILE = ("../../etc/passwd", "-rf", ".hidden", "a\nb", "a\x00b", "CON", "\udcff", "x" * 999, "")

@@ -16,7 +16,8 @@ from eyespot.exports.heldout import held_out
 from eyespot.exports.madeup import made_up
 from eyespot.exports.nets import model_graph
 from eyespot.exports.quantisation import quantised
-from eyespot.files import Run, read_table
+from eyespot.files.run import Run
+from eyespot.files.tables import read_table
 from eyespot.models.loading import load
 from eyespot.models.onnx_file import write_onnx
 from eyespot.models.onnx_model import OnnxModel, load_onnx_model

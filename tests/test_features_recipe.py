@@ -11,7 +11,7 @@ from safetensors.numpy import load_file
 
 import eyespot
 from eyespot.errors import ModelError, UsageError
-from eyespot.files import read_table
+from eyespot.files.tables import read_table
 from eyespot.models.file import read_card
 from eyespot.nets.pretrained import read_backbone
 from eyespot.nets.standing import net_on, prepared_as, spec_on, thaw

@@ -12,22 +12,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from eyespot.errors import DataError, EyespotError, ResourceError, UsageError
-from eyespot.files import (
-    Run,
-    cache_folder,
-    fresh_folder,
-    new_run,
-    owned,
-    read_table,
-    table_text,
-    write_bytes,
-    write_issues,
-    write_json,
-    write_predictions,
-    write_table,
-    write_text,
-)
-from eyespot.values import Issue, Predictions
+from eyespot.files.atomic import write_bytes, write_json, write_text
+from eyespot.files.cache import cache_folder
+from eyespot.files.folders import fresh_folder
+from eyespot.files.lock import owned
+from eyespot.files.run import Run, new_run, write_predictions
+from eyespot.files.tables import read_table, table_text, write_issues, write_table
+from eyespot.values.dataset import Issue
+from eyespot.values.predictions import Predictions
 
 posix = pytest.mark.skipif(os.name == "nt", reason="a POSIX system")
 
@@ -127,7 +119,7 @@ def test_a_full_disk_leaves_the_old_file_whole(tmp_path):
 import resource, sys
 from pathlib import Path
 from eyespot.errors import ResourceError
-from eyespot.files import write_bytes
+from eyespot.files.atomic import write_bytes
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
     write_bytes(Path(sys.argv[1]), bytes(5000))
@@ -422,7 +414,7 @@ def test_a_file_in_the_way_of_the_run_is_named(tmp_path, monkeypatch, out, root,
 HOLD = """
 import sys
 from pathlib import Path
-from eyespot.files import Run, owned
+from eyespot.files.lock import owned; from eyespot.files.run import Run
 with owned(Run(Path(sys.argv[1]))):
     print("held", flush=True)
     sys.stdin.read()

@@ -24,10 +24,11 @@ from eyespot.data.loading import load_digests
 from eyespot.errors import DataError, UsageError
 from eyespot.evaluation import judge
 from eyespot.evaluation.folds import fold_scores, pooled
-from eyespot.files import Run, read_table, write_table
+from eyespot.files.run import Run
+from eyespot.files.tables import read_table, write_table
 from eyespot.line import Silence, evaluate, plan, train
 from eyespot.models.loading import load
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 
 NONE = Duplicates(exact=(), near=())
 
@@ -321,7 +322,7 @@ def test_the_mean_and_deviation_are_over_the_folds_and_the_pool_over_the_images(
 
 
 def _said(names, classes, labels, probs, rows):
-    from eyespot.values import Predictions
+    from eyespot.values.predictions import Predictions
 
     chosen = tuple(names[row] for row in rows)
     return Predictions(names=chosen, classes=classes, labels=labels[rows], probs=probs[rows])

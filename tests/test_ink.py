@@ -17,7 +17,8 @@ from eyespot.images.redrawing import FINE, redrawn
 from eyespot.line import train
 from eyespot.line.progress import Silence
 from eyespot.models.loading import load
-from eyespot.values import Array, InkStyle
+from eyespot.values.arrays import Array
+from eyespot.values.preparation import InkStyle
 from made_characters import LINES, a_set, character, like_a_set, on_page
 from made_pictures import DATA
 

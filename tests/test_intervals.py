@@ -14,7 +14,9 @@ from eyespot.evaluation.calibration import calibration_error
 from eyespot.evaluation.intervals import equivalent_num, mean, overlaps, share, student, wilson
 from eyespot.evaluation.metrics import Cells, balanced_accuracy, macro_f1
 from eyespot.evaluation.ranking import average_precision, roc_auc
-from eyespot.values import Array, Interval, Predictions
+from eyespot.values.arrays import Array
+from eyespot.values.evaluation import Interval
+from eyespot.values.predictions import Predictions
 
 NORMAL = stats.norm()
 

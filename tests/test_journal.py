@@ -14,7 +14,7 @@ import eyespot.data.inspection
 import eyespot.data.journal as journal
 from eyespot.data.scanning import scan_images
 from eyespot.images.decode import open_image
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 from made_pictures import dataset, photo
 from test_scanning import OLD, files, write
 

@@ -12,7 +12,7 @@ from eyespot.errors import DataError, ModelError, UsageError
 from eyespot.line.likeness import find, write_sheet
 from eyespot.line.oddness import alike, odd_ones, with_backbone
 from eyespot.line.progress import Silence
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 from tiny_backbone import make_backbone
 
 

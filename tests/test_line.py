@@ -8,10 +8,13 @@ from PIL import Image
 import eyespot
 from conftest import TINY, halves, write_pictures
 from eyespot.errors import DataError, EyespotError, ResourceError, UsageError
-from eyespot.files import Run, read_table
+from eyespot.files.run import Run
+from eyespot.files.tables import read_table
 from eyespot.line import Silence, evaluate, train
 from eyespot.models.file import read_model
-from eyespot.values import Dataset, Epoch, Prediction
+from eyespot.values.dataset import Dataset
+from eyespot.values.predictions import Prediction
+from eyespot.values.training import Epoch
 
 pytestmark = pytest.mark.usefixtures("no_report")
 NUM = 20

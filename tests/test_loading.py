@@ -14,7 +14,8 @@ from eyespot.data.loading import load_digests, load_images
 from eyespot.errors import DataError
 from eyespot.images.decode import open_image
 from eyespot.images.preparation import prepare
-from eyespot.values import Array, Dataset, Part
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset, Part
 
 
 def dataset(

@@ -5,7 +5,7 @@ import pytest
 
 import eyespot
 from eyespot.line.transcribing import Transcript, transcripts
-from eyespot.values import Pictures
+from eyespot.values.dataset import Pictures
 from made_pages import KINDS, made_page
 from made_pictures import DATA
 from page_scores import Score, page_score

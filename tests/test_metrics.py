@@ -14,7 +14,9 @@ from sklearn import metrics as reference
 from eyespot.errors import DataError
 from eyespot.evaluation import confusion, judge, mistakes, normalised, sample, wilson
 from eyespot.evaluation.metrics import PROBABILITY_FLOOR
-from eyespot.values import Array, Interval, Predictions, RefusalScore
+from eyespot.values.arrays import Array
+from eyespot.values.evaluation import Interval, RefusalScore
+from eyespot.values.predictions import Predictions
 
 
 def predictions(labels: list[int] | Array, probs: list[list[float]] | Array) -> Predictions:

@@ -24,7 +24,7 @@ import torch
 from PIL import Image
 
 from eyespot.errors import DataError, ImageError, ModelError, UsageError
-from eyespot.files import read_table
+from eyespot.files.tables import read_table
 from eyespot.models.facts import model_facts
 from eyespot.models.file import (
     CHECKSUM,
@@ -42,7 +42,10 @@ from eyespot.models.tables import write_answers, write_kaggle
 from eyespot.models.torch_model import TorchModel, load_torch_model, weights_of
 from eyespot.nets.build import build_net, fitted_net
 from eyespot.nets.spec import LayersSpec
-from eyespot.values import Array, Pictures, Prediction, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Pictures
+from eyespot.values.predictions import Prediction
+from eyespot.values.preparation import Preparation
 from made_refusals import refusing
 
 CLASSES = ("cat", "dog", "otter")

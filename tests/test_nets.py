@@ -18,7 +18,9 @@ from eyespot.nets.normalise import Normalise
 from eyespot.nets.refusal import Depth, Refusal, answered
 from eyespot.nets.spec import ConvNetSpec, NetName, NetSpec
 from eyespot.nets.views import views_of
-from eyespot.values import Array, Preparation, Views
+from eyespot.values.arrays import Array
+from eyespot.values.model import Views
+from eyespot.values.preparation import Preparation
 from made_refusals import made_refusal
 
 LAYERS = (Conv(filters=4), Flatten(), Dense(units=None))

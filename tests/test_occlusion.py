@@ -7,7 +7,7 @@ import pytest
 
 from corner_digits import corner_digits, corner_model
 from eyespot.evaluation.occlusion import occlusion_maps
-from eyespot.values import Preparation
+from eyespot.values.preparation import Preparation
 
 
 @dataclass

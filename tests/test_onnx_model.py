@@ -27,7 +27,7 @@ from eyespot.models.onnx_file import (
 )
 from eyespot.models.onnx_model import OnnxModel, load_onnx_model
 from eyespot.models.torch_model import TorchModel
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 from made_models import CLASSES, made_model, noise
 
 

@@ -18,7 +18,7 @@ from eyespot.data.selection import selected
 from eyespot.data.sources.encoded import Encoded
 from eyespot.errors import DataError, MissingExtra, UsageError
 from eyespot.images.decode import open_image
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 
 
 @pytest.fixture(params=["tar", "parquet"])

@@ -17,7 +17,7 @@ from eyespot.errors import ImageError
 from eyespot.images.ink import bridged
 from eyespot.images.inkstyle import find_style
 from eyespot.images.preparation import prepare
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 NODE = shutil.which("node")
 PROGRAM = """

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from eyespot.files import table_text
+from eyespot.files.tables import table_text
 
 NODE = shutil.which("node")
 PROGRAM = """

@@ -8,7 +8,8 @@ import pytest
 from eyespot.errors import ModelError
 from eyespot.exports.heldout import HeldOut
 from eyespot.exports.parity import Parity, check_parity, compared
-from eyespot.values import Array, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.preparation import Preparation
 
 SHAPE = Preparation(size=4, channels=1, fit="pad", mean=(0.5,), std=(0.2,))
 

@@ -25,7 +25,7 @@ from eyespot.training.samples import Samples
 from eyespot.training.state import State
 from eyespot.training.world import World
 from eyespot.nets.build import build_net, fitted_net
-from eyespot.values import Preparation
+from eyespot.values.preparation import Preparation
 from eyespot.data.survey import Survey
 
 nums, folder, size, fields = map(json.loads, sys.argv[1:5])

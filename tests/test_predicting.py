@@ -13,12 +13,12 @@ from PIL import Image
 
 from eyespot.errors import ResourceError
 from eyespot.exports import export
-from eyespot.files import read_table
+from eyespot.files.tables import read_table
 from eyespot.line.predicting import predict_into
 from eyespot.models.loading import load
 from eyespot.models.predict import Asked
 from eyespot.models.tables import Result
-from eyespot.values import Pictures
+from eyespot.values.dataset import Pictures
 from made_models import made_model
 
 NUM = 400

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from eyespot.images.preparation import prepare
-from eyespot.values import Array, Fit
+from eyespot.values.arrays import Array
+from eyespot.values.preparation import Fit
 
 FITS: tuple[Fit, ...] = ("pad", "stretch", "crop")
 

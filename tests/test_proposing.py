@@ -7,7 +7,7 @@ from eyespot.data.survey import Survey
 from eyespot.line.progress import Silence
 from eyespot.line.proposing import proposed
 from eyespot.training.recipefile import read_recipe
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 from tiny_backbone import make_backbone
 
 PHOTOS = Survey(side=100, coloured=True, kind="photo")

@@ -17,7 +17,7 @@ from eyespot.data.quarantine import (
     write_quarantine,
 )
 from eyespot.errors import DataError, ResourceError
-from eyespot.values import Issue
+from eyespot.values.dataset import Issue
 from made_pictures import dataset, photo
 
 ROWS = [Row("00001", "blank", "one colour all over"), Row("00003", "leak", 'as, "in" test\n')]

@@ -8,7 +8,8 @@ from sklearn import metrics as reference
 
 from eyespot.evaluation import judge
 from eyespot.evaluation.ranking import precision_recall_curve, ranked, roc_curve
-from eyespot.values import Array, Predictions
+from eyespot.values.arrays import Array
+from eyespot.values.predictions import Predictions
 
 
 def answers(positive: Array, scores: Array) -> Predictions:

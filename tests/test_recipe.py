@@ -15,7 +15,7 @@ from eyespot.nets.layerlist import LAYERS, Conv, Dense, Dropout, Flatten, Layer,
 from eyespot.training.fitting import fitted_to_images, fitted_to_number
 from eyespot.training.recipe import OptimizerName, Recipe, ScheduleName
 from eyespot.training.recipefile import read_recipe
-from eyespot.values import Fit
+from eyespot.values.preparation import Fit
 
 # Any letter but half of a surrogate pair, which no TOML file can hold.
 Fields = dict[str, Any]

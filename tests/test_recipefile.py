@@ -21,7 +21,7 @@ from eyespot.training.randomness import seeded, stream
 from eyespot.training.recipe import Recipe
 from eyespot.training.recipefile import parse_settings, read_recipe, recipe_names
 from eyespot.training.schedules import rate_share
-from eyespot.values import Preparation
+from eyespot.values.preparation import Preparation
 
 FLAT: dict[str, Any] = {"type": "flatten"}
 

@@ -18,13 +18,15 @@ from eyespot.evaluation.refusal import (
     upper_quantile,
     usual_range,
 )
-from eyespot.files import Run
+from eyespot.files.run import Run
 from eyespot.line.progress import Silence
 from eyespot.line.refusing import LEAST_JUDGING
 from eyespot.models.facts import model_facts
 from eyespot.models.loading import load
 from eyespot.models.predict import prepared
-from eyespot.values import Array, Part, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Part
+from eyespot.values.preparation import Preparation
 from made_pictures import photo
 
 SHARE = 0.02

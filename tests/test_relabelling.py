@@ -10,9 +10,9 @@ from conftest import TINY, halves
 from eyespot.data.edited import edited_rows
 from eyespot.data.relabelling import relabelled
 from eyespot.errors import DataError
-from eyespot.files import read_table, write_table
+from eyespot.files.tables import read_table, write_table
 from eyespot.line import Silence, train
-from eyespot.values import Dataset, Issue
+from eyespot.values.dataset import Dataset, Issue
 
 
 def pets(*names: str) -> Dataset:

@@ -16,7 +16,7 @@ from conftest import Answer, write_pictures
 from eyespot.data.checkup import Checked
 from eyespot.data.footprint import footprint
 from eyespot.data.quarantine import Row, write_quarantine
-from eyespot.files import write_issues
+from eyespot.files.tables import write_issues
 
 AGAIN = "unchanged since the last check, which is told again\n"
 

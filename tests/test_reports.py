@@ -17,11 +17,14 @@ from PIL import Image
 from eyespot.errors import DataError, MissingExtra
 from eyespot.evaluation import examples, judge
 from eyespot.evaluation.conformal import judge_sets
-from eyespot.files import Run, write_predictions, write_table, write_text
+from eyespot.files.atomic import write_text
+from eyespot.files.run import Run, write_predictions
+from eyespot.files.tables import write_table
 from eyespot.reports import report
 from eyespot.reports.plaintext import classification_report, set_report
 from eyespot.reports.words import duration, listed, percent, printable, short
-from eyespot.values import Epoch, Predictions
+from eyespot.values.predictions import Predictions
+from eyespot.values.training import Epoch
 from made_runs import HOSTILE, Page, answers, fake_run
 
 

@@ -15,12 +15,14 @@ from PIL import Image
 import eyespot
 from conftest import TINY, halves, write_pictures
 from eyespot.errors import DataError, UsageError
-from eyespot.files import Run, owned, write_table
+from eyespot.files.lock import owned
+from eyespot.files.run import Run
+from eyespot.files.tables import write_table
 from eyespot.line import Silence, learning, plan, train
 from eyespot.models.file import read_model
 from eyespot.training import loop
 from eyespot.training.checkpoint import load_checkpoint, save_checkpoint
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 
 pytestmark = pytest.mark.usefixtures("no_report")
 # What an undisturbed run and a resumed one have in common, to the last bit.

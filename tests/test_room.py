@@ -24,14 +24,15 @@ from eyespot.data.folds import in_folds, make_folds
 from eyespot.data.loading import load_images
 from eyespot.data.room import copied, expect, room_for
 from eyespot.errors import DataError, ResourceError
-from eyespot.files import Run
+from eyespot.files.run import Run
 from eyespot.images.brightness import mean_and_deviation
 from eyespot.line.model import predictions_of
 from eyespot.line.progress import Silence
 from eyespot.models.predict import batch_size
 from eyespot.training.samples import Samples
 from eyespot.training.world import World
-from eyespot.values import Array, Dataset
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset
 
 CPU = World(torch.device("cpu"), torch.float32, 1)
 

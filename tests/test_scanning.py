@@ -12,7 +12,7 @@ from eyespot.data.loading import load_digests
 from eyespot.data.measurement import fingerprints, measure
 from eyespot.data.scanning import scan_images
 from eyespot.images.decode import open_image
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 from made_pictures import copied, dataset, photo
 
 OLD = time.time() - 3600

@@ -7,7 +7,7 @@ import pytest
 
 from eyespot.training.recipe import Recipe, ScheduleName
 from eyespot.training.schedules import plateau_share, rate_share, should_stop
-from eyespot.values import Epoch
+from eyespot.values.training import Epoch
 
 NAMES = get_args(ScheduleName)
 LENGTHS = [1, 2, 3, 4, 5, 7, 100, 1000]

@@ -15,7 +15,7 @@ from PIL import Image
 import eyespot
 from eyespot.images.inkstyle import find_style
 from eyespot.models.predict import Asked, answers, prepared
-from eyespot.values import Preparation
+from eyespot.values.preparation import Preparation
 from made_characters import a_set, character, on_page
 from made_server import THREE, Levels, eventually, picture, running, serving_levels
 

@@ -20,7 +20,7 @@ from eyespot.training.shards import Shards, num_shards
 from eyespot.training.state import State
 from eyespot.training.workers import together
 from eyespot.training.world import World
-from eyespot.values import Preparation
+from eyespot.values.preparation import Preparation
 
 CPU = World(torch.device("cpu"), torch.float32, 1)
 PREPARATION = Preparation(size=12, channels=1, fit="pad", mean=(0.5,), std=(0.3,))
@@ -155,7 +155,7 @@ from eyespot.training.samples import Samples
 from eyespot.training.samples import Samples
 from eyespot.training.state import State
 from eyespot.training.world import World
-from eyespot.values import Preparation
+from eyespot.values.preparation import Preparation
 world = World(torch.device("cpu"), getattr(torch, sys.argv[3]), int(sys.argv[1]))
 recipe = Recipe(batch=128, epochs=2, size=24, optimizer=sys.argv[2], rate=0.01, balance="none",
                 flip=False, brightness=0.1, contrast=0.1, seed=3)

@@ -12,7 +12,7 @@ from eyespot.images.marking import marked, strip
 from eyespot.line.showing import write_sights
 from eyespot.models.predict import answers, prepared
 from eyespot.models.showing import shown
-from eyespot.values import Preparation
+from eyespot.values.preparation import Preparation
 from made_characters import a_set, character, on_page
 
 PREPARATION = Preparation(

@@ -19,10 +19,10 @@ from eyespot.data.loading import Loaded, duplicates_of, load_digests
 from eyespot.data.splits import Split, split
 from eyespot.data.summary import sentences
 from eyespot.errors import DataError, UsageError
-from eyespot.files import read_table
+from eyespot.files.tables import read_table
 from eyespot.images.decode import open_image
 from eyespot.line import plan, train
-from eyespot.values import Dataset, Part
+from eyespot.values.dataset import Dataset, Part
 from made_pictures import copied, fade, photo
 from made_pictures import dataset as pictures
 

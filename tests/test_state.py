@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from eyespot.files import Run
+from eyespot.files.run import Run
 from eyespot.nets.build import build_net, fitted_net
 from eyespot.training.checkpoint import load_checkpoint, save_checkpoint
 from eyespot.training.loop import finished, fit
@@ -17,7 +17,7 @@ from eyespot.training.recipe import Recipe
 from eyespot.training.samples import Samples
 from eyespot.training.state import State
 from eyespot.training.world import World
-from eyespot.values import Preparation
+from eyespot.values.preparation import Preparation
 
 CPU = World(torch.device("cpu"), torch.float32, 1)
 

@@ -10,7 +10,8 @@ from eyespot.data import read
 from eyespot.data.facts import data_facts
 from eyespot.data.survey import Survey, survey
 from eyespot.errors import DataError
-from eyespot.values import Array, Dataset, Issue
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset, Issue
 
 DATA = Path(os.environ.get("EYESPOT_DATA") or Path(__file__).parents[2] / "shared" / "data")
 

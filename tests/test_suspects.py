@@ -26,9 +26,10 @@ from eyespot.evaluation.suspects import (
     suspects,
     thresholds,
 )
-from eyespot.files import Run, read_table, write_table
+from eyespot.files.run import Run
+from eyespot.files.tables import read_table, write_table
 from eyespot.line import Silence, train
-from eyespot.values import Predictions
+from eyespot.values.predictions import Predictions
 
 
 def said(labels, probs, classes=None) -> Predictions:

@@ -24,7 +24,8 @@ from eyespot.training.recipe import Recipe
 from eyespot.training.samples import Samples
 from eyespot.training.state import State
 from eyespot.training.world import World, fast_bfloat16, find_world
-from eyespot.values import Epoch, Preparation
+from eyespot.values.preparation import Preparation
+from eyespot.values.training import Epoch
 
 STILL = Recipe(optimizer="muon", rotate=0, shift=0, zoom=0, flip=False, brightness=0, contrast=0)
 CPU = World(torch.device("cpu"), torch.float32, 1)

@@ -7,7 +7,8 @@ from PIL import Image, ImageDraw
 
 from eyespot.errors import ImageError, UsageError
 from eyespot.line.transcribing import Transcript, transcripts, write_characters
-from eyespot.values import InkStyle, Pictures, Preparation, Range
+from eyespot.values.dataset import Pictures
+from eyespot.values.preparation import InkStyle, Preparation, Range
 
 
 def usual(middle, low, high):

@@ -9,10 +9,10 @@ import pytest
 import eyespot
 from conftest import halves
 from eyespot.errors import MissingExtra, UsageError
-from eyespot.files import read_table
+from eyespot.files.tables import read_table
 from eyespot.line.searching import spans_of
 from eyespot.training.recipe import Recipe
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 
 FIELDS = {"kind": "ink", "epochs": 2, "width": 8, "batch": 16}
 

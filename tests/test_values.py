@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from eyespot.errors import DataError
-from eyespot.values import Dataset, Interval, Prediction, Predictions
+from eyespot.values.dataset import Dataset
+from eyespot.values.evaluation import Interval
+from eyespot.values.predictions import Prediction, Predictions
 
 
 def dataset(**changes: object) -> Dataset:

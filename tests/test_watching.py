@@ -8,7 +8,8 @@ import pytest
 from eyespot.errors import ImageError
 from eyespot.images.frames import Frame
 from eyespot.line.watching import Calm, Change, Look, Sight, looks, watch
-from eyespot.values import Array, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.preparation import Preparation
 
 DIGITS = tuple("0123456789")
 BLACK, STRANGE = 0, 250

@@ -41,8 +41,9 @@ def command(
 
     Splits first, as train with the same recipe does, and copies nothing of the other parts.
     """
-    from eyespot.copies import Copies, augment, check_free
+    from eyespot.copies.augmenting import Copies, augment
     from eyespot.data.summary import sentences
+    from eyespot.files.folders import check_free
     from eyespot.images.variation import Ranges
     from eyespot.line import plan
     from eyespot.models.loading import load
@@ -62,9 +63,8 @@ def command(
         for sentence in (f"split: {planned.split.how}", *sentences(planned.issues)):
             tell.say(sentence)
         made = augment(planned, out, copies, model=judge, progress=tell)
-    num = sum(made.after["train"])
     if as_json:
         show_json({"table": str(made.table), "num_copies": made.num_copies, **made.sizes})
     else:
-        print(f"{made.num_copies:,} copies, so {num:,} training images: {made.table}")
+        print(f"{made.num_copies:,} copies, so {made.num_training:,} training images: {made.table}")
     say(f"next: eyespot train {shlex.quote(str(made.table))}")

@@ -33,7 +33,7 @@ def command(
     The exit code is 0 when the check was done, whatever it found, and 3 when DATA cannot be read.
     """
     started = time.perf_counter()
-    from eyespot.files import fresh_folder
+    from eyespot.files.folders import fresh_folder
     from eyespot.reports.remembered import LastCheck
 
     last = LastCheck(data, roles := given.parse_columns(columns))

@@ -9,7 +9,7 @@ from eyespot.errors import DataError, UsageError, count
 
 if TYPE_CHECKING:
     from eyespot.data.checkup import Checked
-    from eyespot.values import Dataset
+    from eyespot.values.dataset import Dataset
 
 
 def predict(

@@ -25,7 +25,7 @@ def command(
     those of a test part that the set came with, of one seed, of one --split, or of all folds. The
     exact test of McNemar decides, at 5 %, and by Holm's rule where there are several.
     """
-    from eyespot.files import Run
+    from eyespot.files.run import Run
     from eyespot.reports import compare_page
     from eyespot.reports.plaintext import comparison_report
     from eyespot.reports.standings import standings

@@ -11,7 +11,7 @@ import typer
 from eyespot.errors import DataError, ResourceError, UsageError
 
 if TYPE_CHECKING:
-    from eyespot.values import Model
+    from eyespot.values.model import Model
 
 ModelArgument = Annotated[Path, typer.Argument(help="A run folder or a model file.")]
 ColumnsOption = Annotated[
@@ -155,7 +155,7 @@ def show_folder(folder: Path | None) -> Path | None:
     """The same, made if it is not there. Raises UsageError where it holds something."""
     if folder is None:
         return None
-    from eyespot.files import new_folder
+    from eyespot.files.folders import new_folder
 
     return new_folder(folder, name="", root=folder, purpose="what was seen")
 
@@ -167,7 +167,7 @@ def heat_folder(
     model cannot say where it looked."""
     if folder is None:
         return None
-    from eyespot.files import new_folder
+    from eyespot.files.folders import new_folder
     from eyespot.line.explaining import check_heat
 
     check_heat(model, by)

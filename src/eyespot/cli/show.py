@@ -25,7 +25,7 @@ def command(
     Of a model also how long each of its forms, trained and exported, takes for a prepared picture:
     the median, and in brackets what 95 % of pictures take at most.
     """
-    from eyespot.files import Run
+    from eyespot.files.run import Run
 
     forms: list[FormFacts] = []
     path = Path(what)

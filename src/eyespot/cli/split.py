@@ -28,7 +28,7 @@ def command(
     from eyespot.data.keeping import write_split
     from eyespot.data.summary import sentences
     from eyespot.line import plan
-    from eyespot.values import PARTS
+    from eyespot.values.dataset import PARTS
 
     given.writable(out)
     fields, named = given.recipe_fields(settings, seed), given.parse_columns(columns)

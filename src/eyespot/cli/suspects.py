@@ -26,7 +26,7 @@ def command(
     `eyespot train DATA --labels TABLE` takes the labels from the new table.
     """
     from eyespot.evaluation.corrections import read_suspects, write_corrected
-    from eyespot.files import Run
+    from eyespot.files.run import Run
 
     folder = Run(run)
     if fix is not None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from eyespot.line.transcribing import Transcribed
     from eyespot.line.watching import Change
     from eyespot.models.tables import Result
-    from eyespot.values import Epoch
+    from eyespot.values.training import Epoch
 
 _STEP_SECONDS = 0.1  # between two movements of a bar
 _LOG_SECONDS = 30.0  # between two lines in a log file

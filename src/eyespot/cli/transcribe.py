@@ -31,7 +31,7 @@ def command(
     A page that cannot be read is named on stderr, and the exit code is 3 at the end.
     """
     from eyespot.data import pictures
-    from eyespot.files import new_folder
+    from eyespot.files.folders import new_folder
     from eyespot.line.transcribing import Transcript, transcripts, write_characters
     from eyespot.models.loading import load
 

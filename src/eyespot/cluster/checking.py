@@ -14,7 +14,8 @@ from eyespot.data.duplicates import NUM_BANDS, find_duplicates, looks_of, pairs_
 from eyespot.data.inspection import Contents, Inspection, row_of
 from eyespot.data.inventory import ROW, Inventory
 from eyespot.data.measurement import THUMB, fingerprints
-from eyespot.values import Array, Dataset
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset
 
 _PORTION = 512  # images that a worker looks at before it tells
 _ROWS = 50_000  # of a block that is shuffled

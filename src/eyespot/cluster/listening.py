@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from eyespot.line.progress import Progress
-from eyespot.values import Epoch
+from eyespot.values.training import Epoch
 
 _SECONDS = 0.2  # between two looks at what was said
 

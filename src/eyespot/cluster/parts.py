@@ -23,7 +23,7 @@ from typing import Any
 from eyespot.cluster.storage import Place
 from eyespot.errors import DataError, EyespotError, UsageError, count
 from eyespot.models.tables import Result
-from eyespot.values import Prediction
+from eyespot.values.predictions import Prediction
 
 MANIFEST = "manifest.json"
 COUNTS = "counts.json"

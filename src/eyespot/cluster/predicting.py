@@ -16,7 +16,7 @@ from eyespot.cluster.storage import Place, place
 from eyespot.errors import UsageError
 from eyespot.models.loading import load, model_path
 from eyespot.models.predict import Asked, answers
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 
 @dataclass(frozen=True, kw_only=True)

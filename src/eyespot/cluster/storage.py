@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from eyespot.errors import DataError, MissingExtra, ResourceError, UsageError
-from eyespot.files import write_bytes
+from eyespot.files.atomic import write_bytes
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 

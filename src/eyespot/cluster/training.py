@@ -11,12 +11,13 @@ from eyespot.cluster.listening import Distant, listening
 from eyespot.data.loading import Loaded
 from eyespot.data.splits import Split
 from eyespot.errors import DataError, ResourceError, UsageError
-from eyespot.files import Run
+from eyespot.files.run import Run
 from eyespot.line.engine import Here, Task
 from eyespot.line.learning import Saving, learn_samples
 from eyespot.line.progress import Progress, Silence
 from eyespot.training.recipe import Recipe
-from eyespot.values import Array, Epoch
+from eyespot.values.arrays import Array
+from eyespot.values.training import Epoch
 
 if TYPE_CHECKING:
     from eyespot.models.torch_model import TorchModel

@@ -12,7 +12,7 @@ from eyespot.data.sources.tree import hidden
 from eyespot.errors import DataError, ImageError, count
 from eyespot.images.decode import open_image
 from eyespot.images.frames import Frame
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 POLL_SECONDS = 0.2
 PATIENCE = 5.0  # seconds without a change after which a file that is no picture is called so

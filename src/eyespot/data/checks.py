@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from eyespot.data.inventory import Inventory
-from eyespot.values import Array, Dataset, Issue
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset, Issue
 
 # Kinds of issues about images, in the order of a page, and what each of them means.
 KINDS = {

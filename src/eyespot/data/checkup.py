@@ -13,8 +13,9 @@ from eyespot.data.inventory import Inventory
 from eyespot.data.reading import read
 from eyespot.data.scanning import scan_images
 from eyespot.data.sources.recognition import Source
-from eyespot.files import cache_folder
-from eyespot.values import Array, Dataset, Issue
+from eyespot.files.cache import cache_folder
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset, Issue
 
 _GREY = 0.02  # saturation below which a picture counts as grey
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from eyespot.errors import UsageError
-from eyespot.values import Array, Dataset, Part
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset, Part
 
 
 def copies_per_image(

@@ -13,7 +13,8 @@ import numpy as np
 
 from eyespot.data.measurement import fingerprints
 from eyespot.errors import count
-from eyespot.values import PARTS, Array, Dataset, Issue, Part
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import PARTS, Dataset, Issue, Part
 
 # A pair is looked at when 16 of the fingerprints' 64 bits, in one of four places, are equal and
 # the thumbnails are equally bright; it counts when few bits differ and the thumbnails agree.

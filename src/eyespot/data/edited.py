@@ -8,7 +8,7 @@ from pathlib import Path
 
 from eyespot.data.sources.table import read_rows
 from eyespot.errors import DataError, did_you_mean
-from eyespot.files import unquoted
+from eyespot.files.tables import unquoted
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,7 +4,7 @@ from collections import Counter
 from typing import Any
 
 from eyespot.data.survey import survey
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 
 
 def data_facts(dataset: Dataset) -> dict[str, Any]:

@@ -6,7 +6,8 @@ N images, S side, C channels.
 import numpy as np
 
 from eyespot.data.checks import faint_issues
-from eyespot.values import Array, Dataset, Issue
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset, Issue
 
 _SAMPLE_SIDE = 16
 FAINT = 0.06  # contrast of the sample; thrice that of a picture that is told of

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 
 
 def fingerprint(dataset: Dataset, digests: Sequence[bytes]) -> str:

@@ -19,7 +19,7 @@ from eyespot.data.selection import selected
 from eyespot.data.sources.assembly import natural, part_of, shortened
 from eyespot.data.splits import Split, movable, sizes_of, split
 from eyespot.errors import DataError, UsageError, count
-from eyespot.values import Dataset, Issue, Part
+from eyespot.values.dataset import Dataset, Issue, Part
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from eyespot.data.sources.assembly import part_of, shortened
 from eyespot.errors import DataError, UsageError, count, did_you_mean
-from eyespot.values import Dataset, Issue, Part
+from eyespot.values.dataset import Dataset, Issue, Part
 
 
 def arranged(dataset: Dataset, *, group: str | None = None, split: str = "auto") -> Dataset:

@@ -17,7 +17,7 @@ from eyespot.data.inventory import ROW
 from eyespot.data.measurement import Measured, measure, pixel_digest
 from eyespot.errors import ImageError
 from eyespot.images.decode import MAX_BYTES, in_order, open_image
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 _SURE = "surrogatepass"  # for names that are no UTF-8
 

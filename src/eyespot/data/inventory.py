@@ -14,7 +14,8 @@ import numpy as np
 
 from eyespot.data.measurement import THUMB
 from eyespot.data.sealing import Piece, read_sealed, write_sealed
-from eyespot.values import Array, ImageFacts
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import ImageFacts
 
 # place: of the path, 0 without one. mtime: in nanoseconds, -1 if not to be trusted.
 # content, digest: of the file's bytes and of the decoded pixels, two halves each.

@@ -12,8 +12,9 @@ from eyespot.data.loading import Loaded
 from eyespot.data.sources.assembly import part_of
 from eyespot.data.splits import Split, checked_split, sizes_of
 from eyespot.errors import DataError, count
-from eyespot.files import Run, read_table, write_table
-from eyespot.values import PARTS, Issue, Part
+from eyespot.files.run import Run
+from eyespot.files.tables import read_table, write_table
+from eyespot.values.dataset import PARTS, Issue, Part
 
 
 def write_split(

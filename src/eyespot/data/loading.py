@@ -21,7 +21,9 @@ from eyespot.images.decode import in_order, open_image
 from eyespot.images.ink import bridged
 from eyespot.images.pixels import MAX_PIXELS
 from eyespot.images.preparation import prepare
-from eyespot.values import Array, Dataset, Fit, InkStyle, Issue
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset, Issue
+from eyespot.values.preparation import Fit, InkStyle
 
 MAX_BAD = 0.05  # of a set's images may be unreadable; more means that something else is wrong
 

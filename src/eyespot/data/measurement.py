@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image, ImageChops
 
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 THUMB = 16
 

@@ -12,10 +12,11 @@ from typing import Any, Literal, NamedTuple, Protocol
 from eyespot.data.sources.tarred import LABELS
 from eyespot.data.sources.tree import suffix
 from eyespot.errors import DataError, ImageError, MissingExtra
-from eyespot.files import appearing, check_free, table_text, write_issues
+from eyespot.files.folders import appearing, check_free
+from eyespot.files.tables import table_text, write_issues
 from eyespot.images.decode import IMAGE_SUFFIXES, MAX_BYTES, in_order, open_image
 from eyespot.images.encode import encoded
-from eyespot.values import Dataset, Issue
+from eyespot.values.dataset import Dataset, Issue
 
 Form = Literal["parquet", "tar"]
 

@@ -12,8 +12,8 @@ from typing import NamedTuple
 from eyespot.data.selection import selected
 from eyespot.data.sources.tree import Paths, hidden
 from eyespot.errors import DataError, ResourceError, count
-from eyespot.files import read_table, write_table
-from eyespot.values import Dataset, Issue
+from eyespot.files.tables import read_table, write_table
+from eyespot.values.dataset import Dataset, Issue
 
 # What nobody can learn from, or what makes a test dishonest, beyond doubt. Whatever is a matter of
 # taste or of a threshold (blur, size, look-alikes) is only told, and so are copies with one label.

@@ -18,7 +18,7 @@ from eyespot.data.sources.download import Progress
 from eyespot.data.sources.named import NAMED_SETS
 from eyespot.data.sources.recognition import Source
 from eyespot.errors import DataError, ResourceError
-from eyespot.values import Dataset, Issue
+from eyespot.values.dataset import Dataset, Issue
 
 _WRITABLE = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from eyespot.data.edited import edited_rows
 from eyespot.errors import DataError
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 
 HEADER = ("image", "label")
 

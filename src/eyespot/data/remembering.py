@@ -16,7 +16,7 @@ import numpy as np
 
 from eyespot.data.measurement import THUMB
 from eyespot.data.sealing import Piece, read_sealed, write_sealed
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 MAGIC = b"eyespot features 1\n"
 MOST_BYTES = 4 * 2**30  # of all that is kept; what was used longest ago goes first

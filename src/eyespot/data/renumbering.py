@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from eyespot.errors import DataError, did_you_mean
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 
 
 def renumbered(dataset: Dataset, classes: tuple[str, ...]) -> Dataset:

@@ -17,8 +17,8 @@ from typing import IO, Any, Protocol
 import numpy as np
 
 from eyespot.errors import ResourceError, count
-from eyespot.files import cache_folder
-from eyespot.values import Array
+from eyespot.files.cache import cache_folder
+from eyespot.values.arrays import Array
 
 # The rest is for the training and for other programs. Memory that is taken stays taken; a file
 # gives way, and training from one costs little time (benchmarks/memory.py).

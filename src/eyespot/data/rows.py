@@ -16,7 +16,8 @@ from eyespot.data.remembering import Memory, Remembered
 from eyespot.data.selection import selected
 from eyespot.errors import ImageError
 from eyespot.images.decode import in_order, open_image
-from eyespot.values import Array, Dataset, Issue
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset, Issue
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -16,7 +16,8 @@ from eyespot.data.journal import Journal, read_journals
 from eyespot.data.measurement import fingerprints
 from eyespot.data.sources.encoded import Encoded
 from eyespot.data.sources.tree import Paths
-from eyespot.values import Array, Dataset
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset
 
 # A file that was written this shortly before it was looked at may change once more without
 # changing its time: next time its bytes are compared.

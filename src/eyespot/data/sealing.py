@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 _DIGEST_BYTES = 32
 _LENGTH_BYTES = 8

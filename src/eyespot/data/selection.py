@@ -8,7 +8,7 @@ import numpy as np
 
 from eyespot.data.sources.encoded import Encoded
 from eyespot.data.sources.tree import Paths
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 
 
 def selected(dataset: Dataset, indices: Sequence[int]) -> Dataset:

@@ -6,7 +6,7 @@ N images, H height, W width, C channels, S = THUMB the side of a thumbnail.
 import numpy as np
 
 from eyespot.data.measurement import LONGEST, THUMB, thumbnail
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 _PIXELS_AT_ONCE = 2**18  # as float32, what a core's cache holds
 

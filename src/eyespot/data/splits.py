@@ -13,7 +13,8 @@ from eyespot.data.duplicates import Duplicates, duplicate_issues
 from eyespot.data.grouping import joined
 from eyespot.data.loading import duplicates_of
 from eyespot.errors import DataError, UsageError, count
-from eyespot.values import PARTS, Array, Dataset, Issue, Part
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import PARTS, Dataset, Issue, Part
 
 _PART_NAMES: dict[Part, str] = {
     "train": "training part",

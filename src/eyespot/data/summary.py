@@ -7,7 +7,8 @@ from eyespot.data.loading import Loaded
 from eyespot.data.splits import Split
 from eyespot.data.survey import Survey
 from eyespot.errors import count
-from eyespot.values import Dataset, DataSummary, Issue
+from eyespot.values.dataset import Dataset, Issue
+from eyespot.values.training import DataSummary
 
 
 def described(dataset: Dataset, looks: Survey) -> str:

@@ -9,7 +9,8 @@ import numpy as np
 from eyespot.errors import DataError, ImageError, count
 from eyespot.images.decode import in_order, open_image
 from eyespot.images.preparation import prepare
-from eyespot.values import Array, Dataset, ImageInput
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset, ImageInput
 
 SAMPLE = 64
 

@@ -5,7 +5,9 @@ from collections.abc import Callable
 import numpy as np
 
 from eyespot.evaluation.intervals import wilson
-from eyespot.values import Array, Interval, Predictions, Reliability
+from eyespot.values.arrays import Array
+from eyespot.values.evaluation import Interval, Reliability
+from eyespot.values.predictions import Predictions
 
 NUM_BINS = 15
 NUM_DRAWS = 1000

@@ -12,7 +12,9 @@ import numpy as np
 
 from eyespot.errors import DataError, count
 from eyespot.evaluation.intervals import wilson
-from eyespot.values import Array, Interval, Predictions
+from eyespot.values.arrays import Array
+from eyespot.values.evaluation import Interval
+from eyespot.values.predictions import Predictions
 
 SIGNIFICANT = 0.05
 

@@ -10,7 +10,9 @@ import numpy as np
 from eyespot.errors import DataError
 from eyespot.evaluation.intervals import mean, wilson
 from eyespot.models.conformal import least_scores, prediction_sets
-from eyespot.values import Array, Interval, Predictions
+from eyespot.values.arrays import Array
+from eyespot.values.evaluation import Interval
+from eyespot.values.predictions import Predictions
 
 MOST_SCORES = 4096  # of more, the coverage varies less, but 95 % already within 0.7 points
 

@@ -10,7 +10,8 @@ from eyespot.data.sources.tree import hidden, suffix
 from eyespot.errors import DataError, ResourceError, UsageError
 from eyespot.evaluation.record import SUSPECTS, write_suspects
 from eyespot.evaluation.suspects import Suspect
-from eyespot.files import Run, read_table, write_table
+from eyespot.files.run import Run
+from eyespot.files.tables import read_table, write_table
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eyespot.values import Array, Predictions
+from eyespot.values.arrays import Array
+from eyespot.values.predictions import Predictions
 
 NUM_MISTAKES = 24
 NUM_SAMPLE = 24

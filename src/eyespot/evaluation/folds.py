@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyespot.evaluation.intervals import wilson
-from eyespot.values import Interval, Predictions
+from eyespot.values.evaluation import Interval
+from eyespot.values.predictions import Predictions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -40,7 +40,8 @@ from eyespot.nets.ensemble import Ensemble
 from eyespot.nets.layers import ACTIVATIONS
 from eyespot.nets.mobilenet import Convolution, MobileNetV1
 from eyespot.nets.onnxtrunk import OnnxTrunk
-from eyespot.values import Array, Model
+from eyespot.values.arrays import Array
+from eyespot.values.model import Model
 
 _AFTER_CONVOLUTION: tuple[type[nn.Module], ...] = (nn.BatchNorm2d, *ACTIVATIONS.values())
 

@@ -7,7 +7,7 @@ as well (Okabe and Ito 2008, Color Universal Design).
 
 import numpy as np
 
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 _GREY = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R 601, as in images/preparation.py
 _COLOURS = np.array(

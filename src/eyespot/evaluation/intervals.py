@@ -5,7 +5,8 @@ import math
 import numpy as np
 
 from eyespot.errors import DataError
-from eyespot.values import Array, Interval
+from eyespot.values.arrays import Array
+from eyespot.values.evaluation import Interval
 
 # The 0.975 quantile of the normal distribution: 95 % lie within this many standard deviations.
 Z = 1.959963984540054

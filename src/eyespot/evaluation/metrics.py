@@ -14,15 +14,9 @@ from eyespot.errors import DataError
 from eyespot.evaluation.calibration import calibration_error, reliability
 from eyespot.evaluation.intervals import equivalent_num, mean, overlaps, share, shares, wilson
 from eyespot.evaluation.ranking import ranked
-from eyespot.values import (
-    Array,
-    Averages,
-    ClassScore,
-    Evaluation,
-    Interval,
-    Predictions,
-    RefusalScore,
-)
+from eyespot.values.arrays import Array
+from eyespot.values.evaluation import Averages, ClassScore, Evaluation, Interval, RefusalScore
+from eyespot.values.predictions import Predictions
 
 # One image that got probability 0 would make the log loss infinite; it costs 16.1 nats instead.
 # Just under the step of float32 at 1 (1.2e-7): probabilities below it are rounding, not opinion.

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eyespot.values import Array, Model
+from eyespot.values.arrays import Array
+from eyespot.values.model import Model
 
 ENOUGH = 5  # images of a class that the model knows; fewer say nothing
 SHARE = 0.5  # of a class's images must become one and the same other class

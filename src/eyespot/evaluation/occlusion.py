@@ -7,7 +7,8 @@ import numpy as np
 
 from eyespot.evaluation.heat import scaled
 from eyespot.models.predict import batch_size
-from eyespot.values import Array, Model
+from eyespot.values.arrays import Array
+from eyespot.values.model import Model
 
 _SHARE = 5  # a patch's side is a fifth of the picture's
 _LEAST_DROP = 1e-6  # what is less is the rounding of a float32

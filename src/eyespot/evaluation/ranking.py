@@ -8,7 +8,9 @@ from typing import NamedTuple
 import numpy as np
 
 from eyespot.evaluation.intervals import share
-from eyespot.values import Array, BinaryScore, Interval, Predictions
+from eyespot.values.arrays import Array
+from eyespot.values.evaluation import BinaryScore, Interval
+from eyespot.values.predictions import Predictions
 
 NUM_LEANING = 20
 

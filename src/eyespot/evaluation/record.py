@@ -6,8 +6,11 @@ from dataclasses import asdict
 from eyespot.evaluation.folds import pooled
 from eyespot.evaluation.metrics import judge
 from eyespot.evaluation.suspects import suspects
-from eyespot.files import Run, write_json, write_predictions, write_table
-from eyespot.values import Array, Predictions
+from eyespot.files.atomic import write_json
+from eyespot.files.run import Run, write_predictions
+from eyespot.files.tables import write_table
+from eyespot.values.arrays import Array
+from eyespot.values.predictions import Predictions
 
 HEADER = ("name", "part", "label", "predicted", "probability")
 SUSPECTS = ("name", "label", "proposed", "probability", "own", "sure", "part")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 MOST_RANK = 16
 NUM_PSEUDO = 100  # what all classes together count for, in images, in the threshold of each

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eyespot.values import Array, Predictions
+from eyespot.values.arrays import Array
+from eyespot.values.predictions import Predictions
 
 # The guards of `_sure`, measured on the sets of `most_suspicious`. Of 62 characters, many of which
 # are confused for good (0, O and o), 0.45 of what the joint alone calls wrong was so, and 0.88 of

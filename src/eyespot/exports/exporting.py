@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from eyespot.errors import MissingExtra, ModelError, UsageError
 from eyespot.exports.heldout import HeldOut, held_out
 from eyespot.exports.parity import Parity, check_parity, compared
-from eyespot.files import Run, write_bytes
+from eyespot.files.atomic import write_bytes
+from eyespot.files.run import Run
 from eyespot.models.loading import ONNX, load, model_path
 from eyespot.models.onnx_file import Form, write_onnx
 

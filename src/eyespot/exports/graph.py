@@ -12,7 +12,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 OPSET = 17
 IR = 8  # what belongs to this opset: older runtimes read it

@@ -17,10 +17,13 @@ from eyespot.data.measurement import pixel_digest
 from eyespot.data.renumbering import renumbered
 from eyespot.errors import DataError, EyespotError, ImageError
 from eyespot.exports.madeup import made_up
-from eyespot.files import Run, read_table
+from eyespot.files.run import Run
+from eyespot.files.tables import read_table
 from eyespot.images.decode import in_order, open_image
 from eyespot.models.predict import prepared
-from eyespot.values import Array, Dataset, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset
+from eyespot.values.preparation import Preparation
 
 MOST = 5_000  # images that judge: half a second to a minute of work
 _MOST_BYTES = 2**28  # of them, prepared

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from eyespot.errors import ModelError
 from eyespot.exports.graph import Graph
 from eyespot.nets.normalise import Normalise
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 _ACTIVATIONS = {nn.ReLU: "Relu", nn.Tanh: "Tanh", nn.Sigmoid: "Sigmoid"}
 _PASSED = (nn.Identity, nn.Dropout)  # what does nothing once a net has learnt

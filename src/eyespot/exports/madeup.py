@@ -3,7 +3,8 @@
 import numpy as np
 from PIL import Image, ImageDraw
 
-from eyespot.values import Array, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.preparation import Preparation
 
 
 def made_up(shape: Preparation, num: int, *, seed: int = 0) -> Array:

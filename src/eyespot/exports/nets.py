@@ -32,7 +32,7 @@ from eyespot.nets.features import Tapped
 from eyespot.nets.layers import POOLS, LayersNet
 from eyespot.nets.mobilenet import SHOWN, Convolution, MobileNetV1
 from eyespot.nets.refusal import Refusal
-from eyespot.values import Views
+from eyespot.values.model import Views
 
 INPUT, LOGITS, REFUSAL = "images", "logits", "refusal"
 

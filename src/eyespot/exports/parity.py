@@ -7,7 +7,8 @@ import numpy as np
 from eyespot.errors import ModelError, count
 from eyespot.exports.heldout import HeldOut
 from eyespot.models.onnx_file import Form
-from eyespot.values import Array, Model
+from eyespot.values.arrays import Array
+from eyespot.values.model import Model
 
 MOST_DIFFERENCE = 1e-4  # of a probability, for a file in float32
 _ROUNDING = 1e-3  # a refusal so near to 1 may fall to either side

@@ -11,7 +11,7 @@ import onnx
 
 from eyespot.exports.nets import INPUT
 from eyespot.models.predict import batch_size
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 _OPS = ("Conv", "MaxPool", "Relu")
 

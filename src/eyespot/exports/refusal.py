@@ -11,7 +11,7 @@ from torch import Tensor
 from eyespot.exports.graph import Graph
 from eyespot.nets.features import MOST
 from eyespot.nets.refusal import Depth, Refusal
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 # A value of the graph, and its shape for one picture: (C, H, W) of a map, (F,) of a vector.
 Shown = tuple[str, tuple[int, ...]]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 MIN_DEVIATION = 0.01  # a set of blank pictures has none, and is divided by it
 _PIXELS_AT_ONCE = 2**20  # counting takes 8 bytes for each

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

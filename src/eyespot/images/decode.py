@@ -28,7 +28,8 @@ from eyespot.images.pixels import (
     image_pixels,
     orientation_of,
 )
-from eyespot.values import Array, ImageInput
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import ImageInput
 
 MAX_BYTES = 128 * 2**20
 

@@ -4,7 +4,7 @@ import io
 
 from PIL import Image
 
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 
 def encoded(pixels: Array, kind: str) -> bytes:

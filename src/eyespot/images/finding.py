@@ -21,7 +21,7 @@ import numpy as np
 
 from eyespot.images.components import Components, components
 from eyespot.images.paper import otsu, slid
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 _MOST_RAISES = 3
 _LEAST_PIXELS = 4

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Protocol
 
 from eyespot.errors import EyespotError
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0  # seconds between two attempts to reach what was cut off
 _WAKE_SECONDS = 0.1  # a wait without an end cannot be interrupted on every system

@@ -24,7 +24,8 @@ from eyespot.images.inkstyle import cut_off, resembles
 from eyespot.images.paper import Paper, read_paper, slid
 from eyespot.images.preparation import prepare
 from eyespot.images.redrawing import redrawn
-from eyespot.values import Array, Fit, InkStyle
+from eyespot.values.arrays import Array
+from eyespot.values.preparation import Fit, InkStyle
 
 _LONGEST, _LONGEST_LOOK = 640, 320
 _LEAST_CONTRAST = 10

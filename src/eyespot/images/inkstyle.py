@@ -15,7 +15,8 @@ import functools
 
 import numpy as np
 
-from eyespot.values import Array, InkStyle, Range
+from eyespot.values.arrays import Array
+from eyespot.values.preparation import InkStyle, Range
 
 UNIT = 64  # parts of a pixel
 _MOST_UNEVEN = 8  # the part of the full level that the usual picture's ground may be away

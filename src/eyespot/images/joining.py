@@ -6,7 +6,7 @@ Boxes are int64 (N, 4): left, top, right, bottom. height: that of a usual charac
 import numpy as np
 
 from eyespot.images.pieces import Pieces
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 _SPECK = 0.1  # heights: what is smaller both ways is dirt, even above an i
 _ALONE = 0.3  # heights: what is smaller both ways and belongs to nothing is dirt

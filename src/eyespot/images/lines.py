@@ -5,7 +5,7 @@ Boxes are int64 (N, 4): left, top, right, bottom. height: that of a usual charac
 
 import numpy as np
 
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 _STEEPEST = 0.35  # of a line, in pixels down for each to the right
 _NEIGHBOUR = 3.0  # heights within which a box has neighbours that tell the slope

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from eyespot.images.ink import Character
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 _INK = (213, 94, 0)  # vermilion, as in evaluation/heat.py
 _BOX = (0, 158, 115)

@@ -9,7 +9,7 @@ from eyespot.images.joining import joined, usual_height
 from eyespot.images.paper import slid
 from eyespot.images.pieces import Pieces, find_pieces
 from eyespot.images.ruling import without_rules
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

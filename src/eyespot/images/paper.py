@@ -37,7 +37,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 _LEAST_PAPER = 64
 _LEAST_GRAIN = 3

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyespot.images.components import components
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image
 
 from eyespot.errors import ImageError
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 MAX_PIXELS = 50_000_000
 

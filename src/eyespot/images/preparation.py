@@ -18,7 +18,8 @@ from typing import Literal, assert_never
 import numpy as np
 from PIL import Image
 
-from eyespot.values import Array, Fit
+from eyespot.values.arrays import Array
+from eyespot.values.preparation import Fit
 
 
 def prepare(pixels: Array, *, size: int, channels: Literal[1, 3], fit: Fit) -> Array:

@@ -23,7 +23,8 @@ import numpy as np
 from eyespot.images.inkstyle import UNIT
 from eyespot.images.paper import slid
 from eyespot.images.preparation import resized
-from eyespot.values import Array, InkStyle
+from eyespot.values.arrays import Array
+from eyespot.values.preparation import InkStyle
 
 FINE = 8
 _MOST_ROUNDS = 4

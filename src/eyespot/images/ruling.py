@@ -3,7 +3,7 @@
 import numpy as np
 from PIL import Image
 
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 _DEGREES = np.arange(-12, 12.1, 0.5)  # how far a page may be turned
 _NEAR = (-0.3, 0.0, 0.3)  # paper is not quite flat

@@ -7,7 +7,7 @@ from PIL import Image
 
 from eyespot.images.paper import otsu, reduced
 from eyespot.images.pieces import find_pieces
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 _LONGEST = 256  # pixels of the copy that it is looked for on
 _LEAST_AREA = 0.15  # of the picture

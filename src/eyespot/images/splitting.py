@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from eyespot.images.page import Blob, cut_out
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 _STEP = 0.05  # heights between two places that are tried
 _LEANS = np.tan(np.radians((-30, -20, -10, 0, 10, 20, 30)))  # pixels to the left for each row down

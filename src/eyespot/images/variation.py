@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image, ImageEnhance, ImageFilter
 
 from eyespot.errors import UsageError
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 _MOST = {"rotate": 180.0, "shift": 0.5, "blur": 20.0, "colour": 1.0, "brightness": 1.0}
 

@@ -8,7 +8,7 @@ from eyespot.line.refusing import LEAST_JUDGING
 from eyespot.training.fitting import MOST_IMBALANCE, imbalance
 from eyespot.training.length import num_steps
 from eyespot.training.recipe import Recipe
-from eyespot.values import Part
+from eyespot.values.dataset import Part
 
 # How the training varies its images <- the fields of the recipe that say how much.
 _VARIED = {

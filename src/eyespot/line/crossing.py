@@ -10,7 +10,8 @@ from eyespot.data.summary import sentences, summarised
 from eyespot.evaluation import judge
 from eyespot.evaluation.folds import fold_scores, pooled
 from eyespot.evaluation.record import write_record
-from eyespot.files import Run, remove_leftovers, write_json
+from eyespot.files.atomic import remove_leftovers, write_json
+from eyespot.files.run import Run
 from eyespot.line.engine import Here
 from eyespot.line.folding import (
     FoldPlan,
@@ -26,7 +27,8 @@ from eyespot.line.progress import Progress, Silence
 from eyespot.line.single import Work, build_report, pictures_of, train_one, write_plan
 from eyespot.line.trained import Trained
 from eyespot.training.recipe import Recipe
-from eyespot.values import Evaluation, Issue
+from eyespot.values.dataset import Issue
+from eyespot.values.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from eyespot.models.torch_model import TorchModel

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from eyespot.data.loading import Loaded
 from eyespot.data.splits import Split
-from eyespot.files import Run
+from eyespot.files.run import Run
 from eyespot.line.learning import learn
 from eyespot.line.progress import Progress
 from eyespot.training.recipe import Recipe
-from eyespot.values import Epoch
+from eyespot.values.training import Epoch
 
 if TYPE_CHECKING:
     from eyespot.models.torch_model import TorchModel

@@ -10,13 +10,17 @@ import numpy as np
 from eyespot.errors import ImageError, UsageError
 from eyespot.evaluation import mistakes, sample
 from eyespot.evaluation.heat import as_bytes, side_by_side
-from eyespot.files import write_bytes, write_table
+from eyespot.files.atomic import write_bytes
+from eyespot.files.tables import write_table
 from eyespot.images.decode import in_order
 from eyespot.images.encode import encoded
 from eyespot.line.drawings import png_names, tame
 from eyespot.models.predict import batch_size, prepared
 from eyespot.models.tables import Result
-from eyespot.values import Array, ImageInput, Model, Pictures, Prediction, Predictions
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import ImageInput, Pictures
+from eyespot.values.model import Model
+from eyespot.values.predictions import Prediction, Predictions
 
 NUM_MISTAKES = 48  # the worst, whose heats are kept
 TABLE = "heats.csv"

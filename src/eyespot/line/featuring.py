@@ -19,7 +19,8 @@ from eyespot.data.rows import Maker, load_rows
 from eyespot.data.selection import selected
 from eyespot.data.splits import Split
 from eyespot.errors import ModelError
-from eyespot.files import Run, cache_folder
+from eyespot.files.cache import cache_folder
+from eyespot.files.run import Run
 from eyespot.line.progress import Progress
 from eyespot.models.predict import prepared
 from eyespot.nets.finding import find_backbone
@@ -27,7 +28,11 @@ from eyespot.nets.pretrained import Backbone
 from eyespot.nets.spec import BackboneSpec
 from eyespot.training.head import HeadScore, choose_strength, cross_entropy, fit_linear
 from eyespot.training.recipe import Recipe
-from eyespot.values import Array, Dataset, Epoch, Issue, Preparation, Views
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset, Issue
+from eyespot.values.model import Views
+from eyespot.values.preparation import Preparation
+from eyespot.values.training import Epoch
 
 if TYPE_CHECKING:
     from eyespot.models.torch_model import TorchModel

@@ -11,11 +11,13 @@ from eyespot.data.loading import Loaded
 from eyespot.data.splits import Split
 from eyespot.errors import UsageError
 from eyespot.evaluation.folds import FoldScores
-from eyespot.files import Run, read_table
+from eyespot.files.run import Run
+from eyespot.files.tables import read_table
 from eyespot.line.engine import Engine, Task
 from eyespot.line.progress import Progress
 from eyespot.training.recipe import Recipe
-from eyespot.values import Issue, Predictions
+from eyespot.values.dataset import Issue
+from eyespot.values.predictions import Predictions
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

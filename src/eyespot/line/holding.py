@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from eyespot.errors import DataError, EyespotError, UsageError
-from eyespot.files import Run, new_run, owned, remove_leftovers
+from eyespot.files.atomic import remove_leftovers
+from eyespot.files.lock import owned
+from eyespot.files.run import Run, new_run
 from eyespot.line.resuming import Request, read_request
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 
 
 @contextlib.contextmanager

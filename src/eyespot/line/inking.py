@@ -8,7 +8,7 @@ from eyespot.data.loading import Loaded
 from eyespot.errors import UsageError
 from eyespot.images.inkstyle import find_style
 from eyespot.training.recipe import Recipe
-from eyespot.values import InkStyle
+from eyespot.values.preparation import InkStyle
 
 _MOST_IMAGES = 20_000  # that tell a style: 2 seconds for images of 28 pixels
 

@@ -12,14 +12,17 @@ from eyespot.data.summary import sentences
 from eyespot.errors import DataError
 from eyespot.evaluation import judge
 from eyespot.evaluation.conformal import SetScore, judge_sets
-from eyespot.files import Run
+from eyespot.files.run import Run
 from eyespot.line.model import predictions_of
 from eyespot.line.planning import Source, loaded_images, read_source
 from eyespot.line.progress import Progress, Silence
 from eyespot.line.trained import Trained
 from eyespot.models.conformal import scores_for
 from eyespot.models.loading import load, model_path
-from eyespot.values import PARTS, Evaluation, Issue, Model, Part, Predictions
+from eyespot.values.dataset import PARTS, Issue, Part
+from eyespot.values.evaluation import Evaluation
+from eyespot.values.model import Model
+from eyespot.values.predictions import Predictions
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 from eyespot.data.loading import Loaded
 from eyespot.data.splits import Split
 from eyespot.errors import ResourceError, count
-from eyespot.files import Run
+from eyespot.files.run import Run
 from eyespot.line.patience import patient
 from eyespot.line.progress import Progress
 from eyespot.models.file import ModelCard, write_model
 from eyespot.training.history import write_history
 from eyespot.training.length import num_epochs
 from eyespot.training.recipe import Recipe
-from eyespot.values import Epoch
+from eyespot.values.training import Epoch
 
 if TYPE_CHECKING:
     from eyespot.models.torch_model import TorchModel

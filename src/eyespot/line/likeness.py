@@ -14,7 +14,7 @@ from eyespot.data.reading import read
 from eyespot.data.selection import selected
 from eyespot.data.sources.unlabelled import pictures
 from eyespot.errors import DataError, ImageError, ModelError, UsageError
-from eyespot.files import write_bytes
+from eyespot.files.atomic import write_bytes
 from eyespot.images.decode import open_image
 from eyespot.images.preparation import prepare
 from eyespot.line.featuring import load_features, rows_key
@@ -22,7 +22,9 @@ from eyespot.line.progress import Progress, Silence
 from eyespot.models.file import checksum
 from eyespot.models.loading import load
 from eyespot.models.predict import prepared
-from eyespot.values import Array, Dataset, ImageInput, Model
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset, ImageInput
+from eyespot.values.model import Model
 
 if TYPE_CHECKING:
     from eyespot.models.torch_model import TorchModel

@@ -7,12 +7,13 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from eyespot.errors import ImageError
-from eyespot.files import write_bytes
+from eyespot.files.atomic import write_bytes
 from eyespot.images.decode import open_image
 from eyespot.images.encode import encoded
 from eyespot.line.drawings import png_names, tame
 from eyespot.line.transcribing import Character, Transcribed, Transcript
-from eyespot.values import Array, Pictures
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Pictures
 
 _WORDS, _UNKNOWN = ((0, 130, 60), (20, 80, 200)), (210, 30, 30)  # words take turns
 _LONGEST = 2400  # pixels of the longer side; larger pages are drawn smaller

@@ -11,14 +11,18 @@ from eyespot.data.splits import Split
 from eyespot.evaluation import judge
 from eyespot.evaluation.calibration import fit_temperature
 from eyespot.evaluation.conformal import calibration_scores
-from eyespot.files import Run
+from eyespot.files.run import Run
 from eyespot.line.featuring import backbone_of
 from eyespot.line.inking import style_of
 from eyespot.line.refusing import LEAST_JUDGING, batches_of, refusing
 from eyespot.models.file import ModelCard, Score
 from eyespot.training.fitting import input_scale
 from eyespot.training.recipe import Recipe
-from eyespot.values import Array, Evaluation, Model, Predictions, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.evaluation import Evaluation
+from eyespot.values.model import Model
+from eyespot.values.predictions import Predictions
+from eyespot.values.preparation import Preparation
 
 if TYPE_CHECKING:
     from eyespot.models.torch_model import TorchModel

@@ -14,7 +14,8 @@ from eyespot.line.featuring import featured, on_backbone, spec_of
 from eyespot.line.likeness import unit
 from eyespot.line.progress import Progress
 from eyespot.training.recipefile import read_recipe
-from eyespot.values import Array, Dataset, Issue
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset, Issue
 
 ALIKE = 0.97  # cosine of two pictures of the same, see docs/pretrained.md
 ODD = 4.5  # deviations

@@ -19,7 +19,8 @@ from eyespot.data.splits import split as divide
 from eyespot.line.progress import Progress, Silence
 from eyespot.training.recipe import Recipe
 from eyespot.training.recipefile import read_recipe
-from eyespot.values import Dataset, Issue, Part, Preparation
+from eyespot.values.dataset import Dataset, Issue, Part
+from eyespot.values.preparation import Preparation
 
 Source = Readable | Dataset
 

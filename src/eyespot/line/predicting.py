@@ -10,7 +10,8 @@ from eyespot.models.growing import GrowingTable, growing_table
 from eyespot.models.loading import model_path
 from eyespot.models.predict import Asked, answers, together
 from eyespot.models.tables import Result, num_broken
-from eyespot.values import Model, Pictures
+from eyespot.values.dataset import Pictures
+from eyespot.values.model import Model
 
 
 @dataclass(frozen=True, kw_only=True)

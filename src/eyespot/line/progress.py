@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from eyespot.values import Epoch
+from eyespot.values.training import Epoch
 
 
 class Progress(Protocol):

@@ -8,7 +8,7 @@ from eyespot.line.progress import Progress
 from eyespot.nets.finding import at_hand, find_backbone
 from eyespot.training.recipe import Recipe
 from eyespot.training.recipefile import read_recipe
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 
 # Images of a class, from which on a net from scratch may be as good; of cats and dogs 11,000 of
 # each were not enough for that.

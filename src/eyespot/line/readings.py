@@ -9,7 +9,9 @@ import numpy as np
 from eyespot.images.page import Blob
 from eyespot.images.redrawing import redrawn
 from eyespot.models.predict import batch_size
-from eyespot.values import Array, InkStyle, Model
+from eyespot.values.arrays import Array
+from eyespot.values.model import Model
+from eyespot.values.preparation import InkStyle
 
 # Chosen on pages of MNIST's training digits; see docs/pages.md. Costs are in nats.
 _UNSURE = 0.9  # probability of the answer of a model that cannot refuse, below which it is odd

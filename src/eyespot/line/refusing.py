@@ -9,7 +9,7 @@ from eyespot.data.loading import Loaded
 from eyespot.data.splits import Split
 from eyespot.evaluation.refusal import class_thresholds, find_subspace, usual_range
 from eyespot.models.predict import batch_size
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,7 +11,9 @@ from eyespot.data.loading import Loaded
 from eyespot.data.sources.named import NAMED_SETS
 from eyespot.data.splits import Split
 from eyespot.errors import DataError, UsageError
-from eyespot.files import Run, read_table, write_json
+from eyespot.files.atomic import write_json
+from eyespot.files.run import Run
+from eyespot.files.tables import read_table
 from eyespot.line.planning import Source
 from eyespot.training.recipe import Recipe
 

@@ -16,7 +16,7 @@ from eyespot.errors import ResourceError, UsageError
 from eyespot.images.camera import opencv
 from eyespot.images.frames import Frame
 from eyespot.line.watching import Look
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 CODECS = {".mp4": "mp4v", ".avi": "MJPG"}
 _LONGEST_GAP = 1.0  # seconds of standing picture in a recording, whatever the time between frames

@@ -4,14 +4,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from eyespot.errors import ImageError
-from eyespot.files import write_bytes
+from eyespot.files.atomic import write_bytes
 from eyespot.images.decode import in_order
 from eyespot.images.encode import encoded
 from eyespot.images.marking import strip
 from eyespot.line.explaining import HeatBy, file_names, write_heats
 from eyespot.models.showing import shown
 from eyespot.models.tables import Result
-from eyespot.values import Array, ImageInput, Model, Pictures, Prediction
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import ImageInput, Pictures
+from eyespot.values.model import Model
+from eyespot.values.predictions import Prediction
 
 
 def write_pictures(

@@ -14,7 +14,9 @@ from eyespot.evaluation.examples import MOST_BYTES, NUM_SUSPECTS
 from eyespot.evaluation.folds import pooled
 from eyespot.evaluation.record import write_record
 from eyespot.evaluation.suspects import suspects
-from eyespot.files import Run, write_issues, write_json, write_text
+from eyespot.files.atomic import write_json, write_text
+from eyespot.files.run import Run
+from eyespot.files.tables import write_issues
 from eyespot.line.engine import Engine, Here
 from eyespot.line.explaining import heats_of
 from eyespot.line.featuring import begin_with_head, learn_head, pixels_of
@@ -25,7 +27,8 @@ from eyespot.line.trained import Trained
 from eyespot.reports import report
 from eyespot.training.head import HeadScore
 from eyespot.training.recipe import Recipe
-from eyespot.values import Array, Predictions
+from eyespot.values.arrays import Array
+from eyespot.values.predictions import Predictions
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from eyespot.errors import count
 from eyespot.evaluation.folds import FoldScores
-from eyespot.files import Run
+from eyespot.files.run import Run
 from eyespot.training.head import HeadScore
 from eyespot.training.recipe import Recipe
-from eyespot.values import Evaluation, Part
+from eyespot.values.dataset import Part
+from eyespot.values.evaluation import Evaluation
 
 if TYPE_CHECKING:
     from eyespot.models.torch_model import TorchModel

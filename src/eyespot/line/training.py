@@ -13,7 +13,7 @@ from eyespot.data.splits import Split
 from eyespot.data.summary import described, sentences
 from eyespot.data.survey import survey
 from eyespot.errors import MissingExtra, UsageError
-from eyespot.files import Run
+from eyespot.files.run import Run
 from eyespot.line.choices import cautions, choice
 from eyespot.line.crossing import train_all_folds
 from eyespot.line.engine import Engine, Here
@@ -40,7 +40,7 @@ from eyespot.line.trained import Trained
 from eyespot.training.fitting import fitted_to_images, fitted_to_number
 from eyespot.training.recipe import Recipe
 from eyespot.training.recipefile import read_recipe
-from eyespot.values import Dataset
+from eyespot.values.dataset import Dataset
 
 
 def train(

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from eyespot.errors import ImageError, UsageError
-from eyespot.files import write_table
+from eyespot.files.tables import write_table
 from eyespot.images.decode import in_order, open_image
 from eyespot.images.lines import lines_of, words_of
 from eyespot.images.page import Blob, Page, read_page
@@ -16,7 +16,9 @@ from eyespot.images.sheet import find_sheet
 from eyespot.line.mending import mended
 from eyespot.line.parting import parted
 from eyespot.line.readings import Reading, reader_of
-from eyespot.values import ImageInput, InkStyle, Model, Pictures
+from eyespot.values.dataset import ImageInput, Pictures
+from eyespot.values.model import Model
+from eyespot.values.preparation import InkStyle
 
 UNKNOWN = "?"
 _LONGEST = 3600  # pixels of the longer side that is looked at; larger pages are reduced

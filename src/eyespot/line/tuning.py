@@ -13,7 +13,10 @@ from typing import Any
 from eyespot.data.summary import described
 from eyespot.data.survey import survey
 from eyespot.errors import DataError, EyespotError, MissingExtra, UsageError
-from eyespot.files import Run, new_run, owned, write_bytes, write_json, write_table, write_text
+from eyespot.files.atomic import write_bytes, write_json, write_text
+from eyespot.files.lock import owned
+from eyespot.files.run import Run, new_run
+from eyespot.files.tables import write_table
 from eyespot.line.engine import Engine, Here
 from eyespot.line.planning import Source, arranged_set, loaded_images, read_source, split_of
 from eyespot.line.progress import Progress, Silence

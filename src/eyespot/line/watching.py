@@ -16,7 +16,8 @@ import numpy as np
 from eyespot.errors import ImageError
 from eyespot.images.frames import Frame
 from eyespot.models.predict import prepared
-from eyespot.values import Array, Model
+from eyespot.values.arrays import Array
+from eyespot.values.model import Model
 
 BLACK_SECONDS = 1.0  # of a black picture before it is told
 _MOST = 0.5  # that one frame counts: of few frames a second, too, one alone changes nothing

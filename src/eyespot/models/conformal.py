@@ -11,7 +11,8 @@ arXiv 2107.07511.
 import numpy as np
 
 from eyespot.errors import UsageError
-from eyespot.values import Array, Model
+from eyespot.values.arrays import Array
+from eyespot.values.model import Model
 
 
 def prediction_sets(probs_NK: Array, scores_M: Array, coverage: float) -> Array:

@@ -21,10 +21,12 @@ import safetensors.numpy
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from eyespot.errors import DataError, ModelError, UsageError
-from eyespot.files import write_bytes
+from eyespot.files.atomic import write_bytes
 from eyespot.nets.layerlist import layer_shapes
 from eyespot.nets.spec import EnsembleSpec, LayersSpec, NetSpec, RefusalSpec
-from eyespot.values import Array, Preparation, Views
+from eyespot.values.arrays import Array
+from eyespot.values.model import Views
+from eyespot.values.preparation import Preparation
 
 FORMAT = 3
 KEY = "eyespot"

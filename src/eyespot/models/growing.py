@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import IO
 
 from eyespot.errors import ResourceError
-from eyespot.files import encoded, row_text, unquoted, write_bytes
+from eyespot.files.atomic import encoded, write_bytes
+from eyespot.files.tables import row_text, unquoted
 from eyespot.models.tables import Result, answer_header, answer_row
 
 

@@ -8,12 +8,12 @@ from typing import Literal
 
 import numpy as np
 
-from eyespot.files import Run
+from eyespot.files.run import Run
 from eyespot.images.decode import num_cores
 from eyespot.models.loading import ONNX, load
 from eyespot.models.onnx_file import Form as OnnxForm
 from eyespot.models.onnx_file import read_onnx
-from eyespot.values import Model
+from eyespot.values.model import Model
 
 Form = Literal["safetensors", "onnx", "int8"]
 _FORMS: dict[OnnxForm, Form] = {"float32": "onnx", "int8": "int8"}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyespot.errors import MissingExtra, ModelError, count
-from eyespot.files import Run
+from eyespot.files.run import Run
 from eyespot.models.file import read_card
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from eyespot.errors import ModelError
-from eyespot.files import write_bytes
+from eyespot.files.atomic import write_bytes
 from eyespot.models.file import CHECKSUM, KEY, ModelCard, checked_card, opened, parsed_card
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 Form = Literal["float32", "int8"]  # what the convolutions are computed in
 

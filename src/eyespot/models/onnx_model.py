@@ -12,7 +12,10 @@ from eyespot.models.file import ModelCard
 from eyespot.models.onnx_file import Form, read_onnx
 from eyespot.models.predict import Asked
 from eyespot.models.surface import in_batches, predictions, tempered
-from eyespot.values import Array, ImageInput, Prediction, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import ImageInput
+from eyespot.values.predictions import Prediction
+from eyespot.values.preparation import Preparation
 
 if TYPE_CHECKING:
     import onnxruntime

@@ -12,7 +12,11 @@ from eyespot.errors import ImageError
 from eyespot.images.decode import in_order, num_cores, open_image
 from eyespot.images.ink import bridged
 from eyespot.models.conformal import prediction_sets, scores_for
-from eyespot.values import Array, ImageInput, Model, Prediction, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import ImageInput
+from eyespot.values.model import Model
+from eyespot.values.predictions import Prediction
+from eyespot.values.preparation import Preparation
 
 _TOGETHER = 32  # pictures that a thread decodes and answers at once; see `together`
 

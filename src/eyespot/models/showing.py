@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from eyespot.images.decode import open_image
 from eyespot.images.ink import crossed
 from eyespot.images.marking import marked
-from eyespot.values import Array, ImageInput, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import ImageInput
+from eyespot.values.preparation import Preparation
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

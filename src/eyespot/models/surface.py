@@ -11,7 +11,11 @@ from PIL import Image
 
 from eyespot.errors import DataError, ImageError, UsageError
 from eyespot.models.predict import Asked, answers, batch_size
-from eyespot.values import Array, ImageInput, Model, Prediction, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import ImageInput
+from eyespot.values.model import Model
+from eyespot.values.predictions import Prediction
+from eyespot.values.preparation import Preparation
 
 
 def predictions(

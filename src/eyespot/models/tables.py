@@ -6,8 +6,9 @@ from pathlib import Path, PurePath
 import numpy as np
 
 from eyespot.errors import ImageError
-from eyespot.files import write_table
-from eyespot.values import Pictures, Prediction
+from eyespot.files.tables import write_table
+from eyespot.values.dataset import Pictures
+from eyespot.values.predictions import Prediction
 
 UNKNOWN = "unknown"
 Result = Prediction | tuple[str, ImageError]

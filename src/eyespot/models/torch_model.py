@@ -28,7 +28,10 @@ from eyespot.nets.features import features
 from eyespot.nets.refusal import Refusal, answered
 from eyespot.nets.spec import EnsembleSpec
 from eyespot.nets.standing import complete, kept_tensors
-from eyespot.values import Array, ImageInput, Prediction, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import ImageInput
+from eyespot.values.predictions import Prediction
+from eyespot.values.preparation import Preparation
 
 _MOST_PASSED = 256  # pixels a side: one picture takes 0.5 GB at most within a net
 

@@ -13,7 +13,7 @@ from eyespot.nets.layerlist import Layer
 from eyespot.nets.layers import layers_net
 from eyespot.nets.normalise import Normalise
 from eyespot.nets.spec import BackboneSpec, ConvNetSpec, EnsembleSpec, LayersSpec, NetSpec
-from eyespot.values import Preparation
+from eyespot.values.preparation import Preparation
 
 
 def _convnet(spec: ConvNetSpec, shape: Preparation, num_classes: int) -> nn.Module:

@@ -4,7 +4,8 @@ import math
 
 from eyespot.nets.layerlist import Conv, Dense, layer_shapes, with_head
 from eyespot.nets.spec import ConvNetSpec, EnsembleSpec, LayersSpec, NetSpec
-from eyespot.values import Preparation, Views
+from eyespot.values.model import Views
+from eyespot.values.preparation import Preparation
 
 _VIEWS: dict[Views, int] = {"one": 1, "mirrors": 2, "shifts": 5, "all": 10}
 

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from eyespot.errors import ModelError, did_you_mean
-from eyespot.files import cache_folder
+from eyespot.files.cache import cache_folder
 from eyespot.nets.pretrained import CONFIG, WEIGHTS, Backbone, read_backbone
 
 FOLDERS = "EYESPOT_BACKBONES"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from eyespot.errors import MissingExtra, ModelError
-from eyespot.files import cache_folder
+from eyespot.files.cache import cache_folder
 from eyespot.nets.pretrained import CONFIG, FILES, WEIGHTS
 
 _NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")

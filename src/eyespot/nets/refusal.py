@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from eyespot.nets.features import features
 from eyespot.nets.spec import RefusalSpec
 from eyespot.nets.views import views_of
-from eyespot.values import Views
+from eyespot.values.model import Views
 
 
 class Depth(nn.Module):

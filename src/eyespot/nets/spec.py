@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from eyespot.nets.layerlist import MAX_LAYERS, Layer
 from eyespot.nets.trunkspec import TrunkSpec
-from eyespot.values import Views
+from eyespot.values.model import Views
 
 NetName = Literal["convnet", "layers", "backbone"]  # the keys of build.NETS
 Width = Annotated[int, Field(ge=1, le=2048)]

@@ -9,7 +9,7 @@ from eyespot.nets.build import build_net
 from eyespot.nets.finding import find_backbone
 from eyespot.nets.pretrained import Backbone, fill_trunk
 from eyespot.nets.spec import BackboneSpec
-from eyespot.values import Fit, Preparation
+from eyespot.values.preparation import Fit, Preparation
 
 _MOST_FEATURES = 4096
 

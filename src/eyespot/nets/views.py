@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from torch import Tensor
 from torch.nn import functional as F
 
-from eyespot.values import Views
+from eyespot.values.model import Views
 
 
 def views_of(x_BCHW: Tensor, views: Views) -> Iterator[Tensor]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from eyespot.errors import MissingExtra
-from eyespot.files import Run
+from eyespot.files.run import Run
 
 if TYPE_CHECKING:
     from eyespot.data.checkup import Checked

@@ -24,7 +24,8 @@ from eyespot.reports.drawing import (
     titled,
 )
 from eyespot.reports.words import short
-from eyespot.values import Array, Reliability
+from eyespot.values.arrays import Array
+from eyespot.values.evaluation import Reliability
 
 NUM_BINS = 30  # of the histogram of refusals
 NUM_POINTS = 400  # of one curve; more cannot be told apart on a screen

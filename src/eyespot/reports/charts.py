@@ -27,7 +27,7 @@ from eyespot.reports.drawing import (
     legend,
 )
 from eyespot.reports.words import short
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 # In this order; the images of a set without parts of its own are all of one kind.
 _PART_COLOURS = {"train": ACCENT, "valid": SOFT, "test": MUTED, "free": LINE, "images": ACCENT}

@@ -8,7 +8,8 @@ import numpy as np
 from markupsafe import Markup
 
 from eyespot.data.checkup import Checked, Spread
-from eyespot.files import write_bytes, write_issues, write_text
+from eyespot.files.atomic import write_bytes, write_text
+from eyespot.files.tables import write_issues
 from eyespot.reports import charts, drawing
 from eyespot.reports.findings import (
     DUPLICATES,
@@ -23,7 +24,7 @@ from eyespot.reports.findings import (
 )
 from eyespot.reports.rendering import rendered
 from eyespot.reports.thumbnails import thumbnails
-from eyespot.values import PARTS, Dataset, Issue
+from eyespot.values.dataset import PARTS, Dataset, Issue
 
 NUM_IMAGES = 24  # of each kind
 NUM_ROWS = 20  # of each kind that has no picture

@@ -9,14 +9,17 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from eyespot.errors import UsageError, count
-from eyespot.files import Run, write_text
+from eyespot.files.atomic import write_text
+from eyespot.files.run import Run
 from eyespot.reports import certainty, curves, drawing
 from eyespot.reports.facts import Facts, read_facts
 from eyespot.reports.rendering import rendered
 from eyespot.reports.standings import standings
 from eyespot.reports.thumbnails import picture_uri
 from eyespot.reports.words import duration, short
-from eyespot.values import PARTS, Array, Evaluation, Interval
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import PARTS
+from eyespot.values.evaluation import Evaluation, Interval
 
 NUM_DISPUTED = 24  # of each kind and run
 NUM_ROWS = 30  # classes in the table that is open; the others are folded away

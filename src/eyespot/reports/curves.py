@@ -22,7 +22,8 @@ from eyespot.reports.drawing import (
     titled,
 )
 from eyespot.reports.words import short
-from eyespot.values import Epoch, Interval
+from eyespot.values.evaluation import Interval
+from eyespot.values.training import Epoch
 
 WIDTH, HEIGHT = 4.8, 2.7
 

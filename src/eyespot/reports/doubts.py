@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from eyespot.errors import count
 from eyespot.reports.facts import Facts, commonest
 from eyespot.reports.words import listed, percent, short
-from eyespot.values import PARTS, Evaluation, Issue
+from eyespot.values.dataset import PARTS, Issue
+from eyespot.values.evaluation import Evaluation
 
 # Below this many test images the interval of a class's recall is wider than 30 points.
 FEW_IMAGES = 20

@@ -11,18 +11,13 @@ from eyespot.errors import DataError
 from eyespot.evaluation import judge
 from eyespot.evaluation.folds import pooled
 from eyespot.evaluation.suspects import Suspect, suspects
-from eyespot.files import Run, read_table
-from eyespot.values import (
-    PARTS,
-    Array,
-    DataSummary,
-    Epoch,
-    Evaluation,
-    Interval,
-    Issue,
-    Origin,
-    Predictions,
-)
+from eyespot.files.run import Run
+from eyespot.files.tables import read_table
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import PARTS, Issue
+from eyespot.values.evaluation import Evaluation, Interval
+from eyespot.values.predictions import Predictions
+from eyespot.values.training import DataSummary, Epoch, Origin
 
 
 @dataclass(frozen=True, kw_only=True)

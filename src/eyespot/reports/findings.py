@@ -10,7 +10,7 @@ from eyespot.data.checkup import Checked
 from eyespot.data.quarantine import QUARANTINED, quarantine_rows
 from eyespot.errors import count
 from eyespot.reports.remembered import Told
-from eyespot.values import Dataset, Issue
+from eyespot.values.dataset import Dataset, Issue
 
 # What reading finds, before any image is looked at, and what each of them means.
 READING = {

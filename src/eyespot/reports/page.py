@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from eyespot.evaluation import confusion, mistakes, sample
 from eyespot.evaluation.examples import NUM_FIRST, NUM_MISTAKES, NUM_SAMPLE, first
 from eyespot.evaluation.ranking import precision_recall_curve, roc_curve
-from eyespot.files import Run, write_bytes, write_text
+from eyespot.files.atomic import write_bytes, write_text
+from eyespot.files.run import Run
 from eyespot.reports import certainty, charts, curves, drawing
 from eyespot.reports.doubts import doubts
 from eyespot.reports.facts import Facts, commonest, read_facts
@@ -19,7 +20,9 @@ from eyespot.reports.gallery import Class, Gallery, anchor
 from eyespot.reports.plaintext import classification_report
 from eyespot.reports.rendering import rendered
 from eyespot.reports.words import percent, short
-from eyespot.values import PARTS, Array, ClassScore, Evaluation, Interval
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import PARTS
+from eyespot.values.evaluation import ClassScore, Evaluation, Interval
 
 NUM_CONFUSIONS = 20
 NUM_ROWS = 30  # classes in the table that is open; the others are folded away

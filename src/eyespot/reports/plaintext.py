@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from eyespot.evaluation.conformal import SetScore
 from eyespot.reports.standings import Standing
 from eyespot.reports.words import short
-from eyespot.values import Averages, Evaluation, Interval
+from eyespot.values.evaluation import Averages, Evaluation, Interval
 
 _CLASSES = ("class", "precision", "recall", "its 95 % interval", "F1", "images")
 _HEADLINES = ("", "value", "95 % interval", "")

@@ -16,10 +16,11 @@ from eyespot import __file__ as package
 from eyespot import __version__
 from eyespot.data.footprint import footprint
 from eyespot.data.sealing import Piece, read_sealed, write_sealed
-from eyespot.files import cache_folder, write_bytes
+from eyespot.files.atomic import write_bytes
+from eyespot.files.cache import cache_folder
 
 if TYPE_CHECKING:
-    from eyespot.values import Dataset
+    from eyespot.values.dataset import Dataset
 
 _MAGIC = b"eyespot check 1\n"
 

@@ -6,7 +6,8 @@ from dataclasses import asdict, dataclass
 from eyespot.errors import DataError
 from eyespot.evaluation.comparison import SIGNIFICANT, Comparison, compare, holm
 from eyespot.evaluation.intervals import wilson
-from eyespot.values import Interval, Predictions
+from eyespot.values.evaluation import Interval
+from eyespot.values.predictions import Predictions
 
 
 @dataclass(frozen=True, kw_only=True)

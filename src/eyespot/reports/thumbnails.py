@@ -10,7 +10,7 @@ from PIL import Image
 
 from eyespot.errors import ImageError
 from eyespot.images.decode import in_order, open_image
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 SIDE = 96  # pixels of the longer side, at most
 _EXACT_SIDE = 48  # below, a blur or a spot of JPEG would be taken for the picture's

@@ -19,7 +19,10 @@ from eyespot.serving.decoding import Decoders
 from eyespot.serving.limits import Load, Refused, busy
 from eyespot.serving.metrics import Metrics
 from eyespot.serving.swapping import Loaded, Shelf
-from eyespot.values import Array, Model, Prediction, Preparation
+from eyespot.values.arrays import Array
+from eyespot.values.model import Model
+from eyespot.values.predictions import Prediction
+from eyespot.values.preparation import Preparation
 
 _FLAGS = {"0": False, "false": False, "1": True, "true": True}
 

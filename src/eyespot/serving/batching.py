@@ -16,7 +16,8 @@ import numpy as np
 
 from eyespot.models.predict import batch_size
 from eyespot.serving.limits import Load
-from eyespot.values import Array, Model
+from eyespot.values.arrays import Array
+from eyespot.values.model import Model
 
 _LARGEST = 16  # more are no faster: what a net works on should fit into the caches
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from eyespot.data.sources.assembly import part_of
 from eyespot.data.sources.tree import hidden
 from eyespot.errors import ResourceError
-from eyespot.files import write_bytes
+from eyespot.files.atomic import write_bytes
 from eyespot.serving.limits import Refused
 
 _PREFIX = "collected-"

@@ -15,7 +15,7 @@ from eyespot.models.facts import page_facts
 from eyespot.models.file import ModelCard
 from eyespot.models.loading import load, model_path
 from eyespot.models.predict import Threaded
-from eyespot.values import Model
+from eyespot.values.model import Model
 
 _QUICK_SECONDS, _TRIALS = 0.002, 3
 _Stamp = tuple[int, int, int]  # what changes when a file is replaced

@@ -13,7 +13,8 @@ from typing import Any
 
 import torch
 
-from eyespot.files import Run, write_bytes
+from eyespot.files.atomic import write_bytes
+from eyespot.files.run import Run
 
 _HEAD = b"eyespot checkpoint 1 "
 

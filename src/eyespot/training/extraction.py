@@ -15,7 +15,8 @@ from eyespot.nets.backbone import row
 from eyespot.nets.features import features
 from eyespot.nets.views import views_of
 from eyespot.training.world import World, fast_bfloat16
-from eyespot.values import Array, Views
+from eyespot.values.arrays import Array
+from eyespot.values.model import Views
 
 # Maps of 16 pictures stay in the caches: of a MobileNet at 224 pixels, one core of an EPYC does
 # 184 a second, with 64 at a time 109.

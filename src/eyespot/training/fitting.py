@@ -8,7 +8,7 @@ from eyespot.data.survey import Survey
 from eyespot.images.brightness import mean_and_deviation
 from eyespot.nets.layerlist import layer_shapes
 from eyespot.training.recipe import MAX_EPOCHS, OptimizerName, Recipe
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 MOST_IMBALANCE = 3  # times the images of the smallest class
 # What "auto" then does. Mean recall over the classes on an untouched, balanced test part, +- its

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 import numpy as np
 
 from eyespot.training.regression import fit_regression
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 STRENGTHS = (
     1e-4,

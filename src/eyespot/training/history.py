@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import fields
 
-from eyespot.files import Run, write_table
-from eyespot.values import Epoch
+from eyespot.files.run import Run
+from eyespot.files.tables import write_table
+from eyespot.values.training import Epoch
 
 
 def best_epoch(history: Sequence[Epoch]) -> Epoch:

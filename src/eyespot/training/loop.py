@@ -21,7 +21,7 @@ from eyespot.training.shards import Shards, num_shards
 from eyespot.training.state import State
 from eyespot.training.step import take_step
 from eyespot.training.world import World
-from eyespot.values import Epoch
+from eyespot.values.training import Epoch
 
 MOST_HALVINGS = 3  # of the rate, when numbers stop being finite
 

@@ -13,7 +13,7 @@ import torch
 from eyespot import __version__
 from eyespot.training.history import best_epoch
 from eyespot.training.world import find_world
-from eyespot.values import DataSummary, Epoch, Origin
+from eyespot.values.training import DataSummary, Epoch, Origin
 
 
 def versions() -> dict[str, str]:

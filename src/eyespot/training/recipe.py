@@ -22,7 +22,8 @@ from eyespot.errors import UsageError
 from eyespot.nets.layerlist import MAX_LAYERS, Layer, check_order, layer_shapes
 from eyespot.nets.spec import NetName
 from eyespot.training.wording import quoted, sentence, table
-from eyespot.values import Fit, Views
+from eyespot.values.model import Views
+from eyespot.values.preparation import Fit
 
 Kind = Literal["ink", "photo"]
 OptimizerName = Literal["auto", "muon", "adamw", "adam", "rmsprop", "sgd"]

@@ -8,7 +8,7 @@ from collections import deque
 
 import numpy as np
 
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 _MOST_STEPS = 300
 _MEMORY = 20  # steps that the curvature is known from

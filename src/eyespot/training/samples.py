@@ -9,7 +9,7 @@ from torch import Tensor
 
 from eyespot.data.room import expect
 from eyespot.training.world import World
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

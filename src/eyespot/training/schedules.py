@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from eyespot.training.recipe import Recipe
-from eyespot.values import Epoch
+from eyespot.values.training import Epoch
 
 # `plateau` halves the rate after this many epochs without a better validation loss, and no further
 # than to a hundredth.

@@ -15,7 +15,7 @@ from eyespot.training.history import best_epoch
 from eyespot.training.optimizers import build_optimizer
 from eyespot.training.recipe import Recipe
 from eyespot.training.world import World
-from eyespot.values import Epoch
+from eyespot.values.training import Epoch
 
 Weights = dict[str, Tensor]
 _PLAIN = ("step", "halvings", "loss_sum", "num_right", "num_seen", "seconds", "best_number")

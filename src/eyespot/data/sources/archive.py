@@ -17,9 +17,9 @@ from eyespot.data.sources.idx import is_idx_name
 from eyespot.data.sources.table import TABLE_SUFFIXES
 from eyespot.data.sources.tree import hidden, suffix
 from eyespot.errors import DataError, ResourceError
-from eyespot.files import cache_folder
+from eyespot.files.cache import cache_folder
 from eyespot.images.decode import FOREIGN_SUFFIXES, IMAGE_SUFFIXES
-from eyespot.values import Issue
+from eyespot.values.dataset import Issue
 
 _MOST_BYTES = 20_000_000_000
 _MOST_RATIO = 200

@@ -19,7 +19,8 @@ from eyespot.data.sources.assembly import (
     stacked,
 )
 from eyespot.errors import DataError
-from eyespot.values import PARTS, Array, Dataset, Part
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import PARTS, Dataset, Part
 
 _IMAGE_KEYS = {"x", "image", "images", "data"}
 _LABEL_KEYS = {"y", "label", "labels", "target", "targets"}

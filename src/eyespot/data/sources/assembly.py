@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 
 from eyespot.errors import DataError, count
-from eyespot.values import Array, Dataset, Issue, Part
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset, Issue, Part
 
 FORMS = (
     "give a folder per class, a labels table (.csv) with its images, IDX files, a table of pixels, "

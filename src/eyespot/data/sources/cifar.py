@@ -8,7 +8,7 @@ import numpy as np
 
 from eyespot.data.sources.assembly import Piece
 from eyespot.errors import DataError
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 _TRAIN = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 _TEST = ("test_batch.bin",)

@@ -8,7 +8,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from eyespot.values import Array
+from eyespot.values.arrays import Array
 
 
 @dataclass(frozen=True, eq=False)

@@ -3,7 +3,7 @@
 from eyespot.data.sources.assembly import FORMS, encode, part_of, slug
 from eyespot.data.sources.tree import Paths, Tree
 from eyespot.errors import DataError, count
-from eyespot.values import PARTS, Dataset, Issue, Part
+from eyespot.values.dataset import PARTS, Dataset, Issue, Part
 
 
 def read_classes(tree: Tree) -> Dataset:

@@ -13,7 +13,8 @@ import numpy as np
 
 from eyespot.data.sources.assembly import Piece, slug, stacked
 from eyespot.errors import DataError
-from eyespot.values import Array, Dataset, Part
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset, Part
 
 _NAME = re.compile(
     r"(?:.*[-_.])?(?P<part>train|t10k|test)[-_.](?P<kind>images|labels)[-_.]idx[13](-ubyte)?(\.gz)?"

@@ -8,8 +8,8 @@ from eyespot.data.sources.lookup import Finder, Miss
 from eyespot.data.sources.table import IMAGE_HEADERS, LABEL_HEADERS, Columns, Table, find_columns
 from eyespot.data.sources.tree import Paths, Tree
 from eyespot.errors import DataError, count
-from eyespot.files import unquoted
-from eyespot.values import Dataset, Issue, Part
+from eyespot.files.tables import unquoted
+from eyespot.values.dataset import Dataset, Issue, Part
 
 
 class _Place(NamedTuple):

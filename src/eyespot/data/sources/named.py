@@ -24,8 +24,9 @@ from eyespot.data.sources.published import (
     MNIST_FILES,
 )
 from eyespot.errors import DataError, MissingExtra
-from eyespot.files import cache_folder
-from eyespot.values import Array, Dataset, Part
+from eyespot.files.cache import cache_folder
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset, Part
 
 NAMED_SETS = ("digits", "mnist", "fashion-mnist", *EMNIST_CLASSES, "cifar10")
 

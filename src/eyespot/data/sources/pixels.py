@@ -15,7 +15,8 @@ import numpy as np
 from eyespot.data.sources.assembly import encode, index_names, slug
 from eyespot.data.sources.table import IMAGE_HEADERS, LABEL_HEADERS, read_text
 from eyespot.errors import DataError, count
-from eyespot.values import Array, Dataset, Issue
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Dataset, Issue
 
 _FEWEST_PIXELS = 16
 _BLOCK_BYTES = 8_000_000

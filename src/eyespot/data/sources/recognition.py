@@ -23,7 +23,8 @@ from eyespot.data.sources.table import TABLE_SUFFIXES, Table, find_columns, read
 from eyespot.data.sources.tree import Tree, scan, suffix
 from eyespot.errors import DataError, UsageError, did_you_mean
 from eyespot.images.decode import FOREIGN_SUFFIXES, IMAGE_SUFFIXES
-from eyespot.values import PARTS, Array, Dataset, Part
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import PARTS, Dataset, Part
 
 _ARCHIVES = frozenset({".tgz", ".gz", ".bz2", ".xz", ".7z", ".rar"})
 _PICKLES = frozenset({".pkl", ".pickle", ".pt", ".pth", ".npy", ".joblib", ".mat", ".h5"})

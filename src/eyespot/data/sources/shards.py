@@ -30,8 +30,8 @@ from eyespot.data.sources.table import GROUP_HEADERS, LABEL_HEADERS, PART_HEADER
 from eyespot.data.sources.tarred import Tarred, open_tar
 from eyespot.data.sources.tree import suffix
 from eyespot.errors import DataError, UsageError
-from eyespot.files import unquoted
-from eyespot.values import Dataset, Issue, Part, Pictures
+from eyespot.files.tables import unquoted
+from eyespot.values.dataset import Dataset, Issue, Part, Pictures
 
 TAR = ".tar"
 SHARD_SUFFIXES = PARQUET_SUFFIXES | {TAR}

@@ -12,7 +12,8 @@ import numpy as np
 from eyespot.data.sources.tree import hidden, suffix
 from eyespot.errors import DataError, ImageError
 from eyespot.images.decode import IMAGE_SUFFIXES, MAX_BYTES
-from eyespot.values import Array, Issue
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Issue
 
 LABELS = "labels.csv"  # the first member of a shard that eyespot has packed
 _MOST_TABLE = 2**28  # bytes

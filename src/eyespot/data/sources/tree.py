@@ -11,7 +11,7 @@ from typing import overload
 from eyespot.data.sources.idx import is_idx_name
 from eyespot.errors import DataError, count
 from eyespot.images.decode import FOREIGN_SUFFIXES, IMAGE_SUFFIXES
-from eyespot.values import Issue
+from eyespot.values.dataset import Issue
 
 _LITTER = {"thumbs.db", "desktop.ini", "__macosx", "@eadir", "$recycle.bin", "icon\r"}
 _PICTURE_SUFFIXES = IMAGE_SUFFIXES | FOREIGN_SUFFIXES

@@ -16,7 +16,8 @@ from eyespot.data.sources.shards import SHARD_SUFFIXES, shard_files, shard_pictu
 from eyespot.data.sources.table import IMAGE_HEADERS, TABLE_SUFFIXES, find_columns, read_rows
 from eyespot.data.sources.tree import Paths, hidden, scan, suffix
 from eyespot.errors import DataError
-from eyespot.values import Array, Pictures
+from eyespot.values.arrays import Array
+from eyespot.values.dataset import Pictures
 
 
 def pictures(sources: Sequence[str | Path]) -> Pictures:

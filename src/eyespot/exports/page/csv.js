@@ -1,5 +1,5 @@
 // Records as a CSV table. A cell that a spreadsheet would run as a formula gets a quote, as in
-// eyespot's own tables (files.py).
+// eyespot's own tables (files/tables.py).
 
 const LIVE = /^[=+\-@\t\r\n＝＋－＠']/;
 

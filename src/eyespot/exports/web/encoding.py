@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from eyespot.images.decode import open_image
-from eyespot.values import ImageInput
+from eyespot.values.dataset import ImageInput
 
 _OF_BROWSERS = re.compile(rb"\xff\xd8\xff|\x89PNG|GIF8|BM|RIFF.{4}WEBP", re.DOTALL)
 

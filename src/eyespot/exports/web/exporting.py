@@ -14,10 +14,10 @@ from eyespot.exports.web.encoding import encoded
 from eyespot.exports.web.folder import web_files, write_folder
 from eyespot.exports.web.parity import WebParity, check_web_parity, web_parity
 from eyespot.exports.web.runtime import runtime_files
-from eyespot.files import Run
+from eyespot.files.run import Run
 from eyespot.models.loading import ONNX, load, model_path
 from eyespot.models.onnx_file import OnnxFile, read_onnx
-from eyespot.values import Model
+from eyespot.values.model import Model
 
 NUM_CHECKED = 200
 

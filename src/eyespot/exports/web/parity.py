@@ -15,7 +15,8 @@ import numpy as np
 from eyespot.errors import ImageError, ModelError, ResourceError, count
 from eyespot.exports.web.browser import open_page
 from eyespot.models.predict import prepared
-from eyespot.values import Array, Model
+from eyespot.values.arrays import Array
+from eyespot.values.model import Model
 
 TOLERANCE = 1e-3  # of a probability: browsers decode JPEG, and add, in another order
 _NEAR = 1e-2  # a refusal as near to 1 as this may fall to either side

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from eyespot.errors import ResourceError
-from eyespot.files import cache_folder, write_bytes
+from eyespot.files.atomic import write_bytes
+from eyespot.files.cache import cache_folder
 
 PACKAGE, VERSION = "onnxruntime-web", "1.30.0"
 _SECONDS = 300  # for npm, on a slow line: the package has 30 MB

@@ -1,0 +1,1 @@
+"""Varied copies of the training part on disk."""

@@ -1,0 +1,1 @@
+"""Writing that survives a crash, tables, locks, and where things lie."""
