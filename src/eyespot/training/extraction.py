@@ -4,7 +4,7 @@ B batch, S side, F numbers of a picture.
 """
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -30,15 +30,13 @@ _ALIKE = 0.99  # cosine of the features in both precisions
 class Extractor:
     """Gives rows of features; may be called by several threads at once.
 
-    net: as `build_net` gives it, with a backbone. precision: of the products. speed: pictures a
-    second of the thread that measured it.
+    net: as `build_net` gives it, with a backbone. precision: of the products.
     """
 
     net: nn.Module
     views: Views
     device: torch.device
     precision: torch.dtype
-    speed: float = 0.0
 
     @torch.inference_mode()
     def __call__(self, images: Array) -> Array:
@@ -73,19 +71,17 @@ def fastest(
     plain = Extractor(net=net, views=views, device=world.device, precision=torch.float32)
     if world.device.type != "cpu":
         return Extractor(net=net, views=views, device=world.device, precision=world.dtype)
+    if not fast_bfloat16():
+        return plain
+    quick = replace(plain, precision=torch.bfloat16)
     noise = np.random.default_rng(0).integers(
         0, 256, (_TRIED, size // 8 + 1, size // 8 + 1, channels)
     )
     images = noise.astype(np.uint8).repeat(8, axis=1).repeat(8, axis=2)[:, :size, :size]
     sure, per_picture = _timed(plain, images)
-    if not fast_bfloat16():
-        return _at(plain, torch.float32, per_picture)
-    quick = _at(plain, torch.bfloat16, 0.0)
     rough, quicker = _timed(quick, images)
     alike = F.cosine_similarity(_tensor(sure), _tensor(rough)).min().item()
-    if quicker * _GAIN < per_picture and alike > _ALIKE:
-        return _at(plain, torch.bfloat16, quicker)
-    return _at(plain, torch.float32, per_picture)
+    return quick if quicker * _GAIN < per_picture and alike > _ALIKE else plain
 
 
 def _timed(extractor: Extractor, images: Array) -> tuple[Array, float]:
@@ -96,16 +92,6 @@ def _timed(extractor: Extractor, images: Array) -> tuple[Array, float]:
         extractor(images)
         seconds.append((time.perf_counter() - started) / len(images))
     return rows, min(seconds)
-
-
-def _at(extractor: Extractor, precision: torch.dtype, per_picture: float) -> Extractor:
-    return Extractor(
-        net=extractor.net,
-        views=extractor.views,
-        device=extractor.device,
-        precision=precision,
-        speed=1 / per_picture if per_picture else 0.0,
-    )
 
 
 def _tensor(rows: Array) -> torch.Tensor:
