@@ -20,7 +20,8 @@ import numpy as np
 import eyespot
 from eyespot.errors import ImageError
 from eyespot.evaluation.intervals import wilson
-from eyespot.images.decode import in_order, open_image
+from eyespot.images.decode import open_image
+from eyespot.images.parallel import in_order
 from eyespot.images.preparation import prepare
 from eyespot.models.predict import prepared
 from eyespot.values.arrays import Array

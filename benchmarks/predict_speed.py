@@ -22,7 +22,8 @@ from PIL import Image
 
 import eyespot
 from eyespot.data import pictures
-from eyespot.images.decode import in_order, num_cores, open_image
+from eyespot.images.decode import open_image
+from eyespot.images.parallel import in_order, num_cores
 from eyespot.models.predict import Asked, answers, prepared
 from eyespot.values.model import Model
 

@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 from eyespot.exports import export
-from eyespot.images.decode import num_cores
+from eyespot.images.parallel import num_cores
 from eyespot.models.latency import form_facts
 from made_models import made_model
 

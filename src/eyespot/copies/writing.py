@@ -11,8 +11,9 @@ from eyespot.data.copying import draw
 from eyespot.data.sources.tree import suffix
 from eyespot.errors import DataError, ImageError
 from eyespot.files.atomic import write_bytes
-from eyespot.images.decode import in_order, open_image
+from eyespot.images.decode import open_image
 from eyespot.images.encode import encoded
+from eyespot.images.parallel import in_order
 from eyespot.images.variation import Ranges, varied
 from eyespot.line import Plan, Progress
 from eyespot.values.dataset import Dataset, Part

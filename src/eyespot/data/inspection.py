@@ -16,7 +16,8 @@ from PIL import Image
 from eyespot.data.inventory import ROW
 from eyespot.data.measurement import Measured, measure, pixel_digest
 from eyespot.errors import ImageError
-from eyespot.images.decode import MAX_BYTES, in_order, open_image
+from eyespot.images.decode import MAX_BYTES, open_image
+from eyespot.images.parallel import in_order
 from eyespot.values.arrays import Array
 
 _SURE = "surrogatepass"  # for names that are no UTF-8

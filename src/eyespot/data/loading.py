@@ -17,8 +17,9 @@ from eyespot.data.room import room_for
 from eyespot.data.selection import selected
 from eyespot.data.shrinking import thumbnails
 from eyespot.errors import DataError, ImageError, count
-from eyespot.images.decode import in_order, open_image
+from eyespot.images.decode import open_image
 from eyespot.images.ink import bridged
+from eyespot.images.parallel import in_order
 from eyespot.images.pixels import MAX_PIXELS
 from eyespot.images.preparation import prepare
 from eyespot.values.arrays import Array

@@ -14,8 +14,9 @@ from eyespot.data.sources.tree import suffix
 from eyespot.errors import DataError, ImageError, MissingExtra
 from eyespot.files.folders import appearing, check_free
 from eyespot.files.tables import table_text, write_issues
-from eyespot.images.decode import IMAGE_SUFFIXES, MAX_BYTES, in_order, open_image
+from eyespot.images.decode import IMAGE_SUFFIXES, MAX_BYTES, open_image
 from eyespot.images.encode import encoded
+from eyespot.images.parallel import in_order
 from eyespot.values.dataset import Dataset, Issue
 
 Form = Literal["parquet", "tar"]

@@ -15,7 +15,8 @@ from eyespot.data.measurement import THUMB, pixel_digest, thumbnail
 from eyespot.data.remembering import Memory, Remembered
 from eyespot.data.selection import selected
 from eyespot.errors import ImageError
-from eyespot.images.decode import in_order, open_image
+from eyespot.images.decode import open_image
+from eyespot.images.parallel import in_order
 from eyespot.values.arrays import Array
 from eyespot.values.dataset import Dataset, Issue
 

@@ -7,7 +7,8 @@ from typing import Literal
 import numpy as np
 
 from eyespot.errors import DataError, ImageError, count
-from eyespot.images.decode import in_order, open_image
+from eyespot.images.decode import open_image
+from eyespot.images.parallel import in_order
 from eyespot.images.preparation import prepare
 from eyespot.values.arrays import Array
 from eyespot.values.dataset import Dataset, ImageInput

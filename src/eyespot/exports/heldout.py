@@ -19,7 +19,8 @@ from eyespot.errors import DataError, EyespotError, ImageError
 from eyespot.exports.madeup import made_up
 from eyespot.files.run import Run
 from eyespot.files.tables import read_table
-from eyespot.images.decode import in_order, open_image
+from eyespot.images.decode import open_image
+from eyespot.images.parallel import in_order
 from eyespot.models.predict import prepared
 from eyespot.values.arrays import Array
 from eyespot.values.dataset import Dataset

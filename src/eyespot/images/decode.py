@@ -9,12 +9,9 @@ import os
 import re
 import stat
 import warnings
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from itertools import islice
+from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
@@ -68,12 +65,6 @@ _PNG_ORIENTATION = (b"eXIf", b"Raw profile type exif", b"XML:com.adobe.xmp")
 
 _PILLOW_WARNINGS = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 
-# How many batches may wait for the caller, per thread.
-_AHEAD = 4
-
-S = TypeVar("S")
-T = TypeVar("T")
-
 
 class Opened(NamedTuple):
     """A decoded image. pixels: uint8 (H, W, C); C is 1 for a grey picture, 3 for a colour one."""
@@ -93,12 +84,6 @@ def open_image(source: ImageInput) -> Opened:
         return _opened(source)
 
 
-def open_images(sources: Sequence[ImageInput]) -> Iterator[Opened | ImageError]:
-    """What `open_image` returns or raises for each source, in order, decoded on all cores."""
-    _silence_pillow()
-    return in_order(_opened_or_error, sources)
-
-
 def image_size(source: ImageInput) -> tuple[int, int]:
     """(width, height) of what `open_image` returns, from the header alone. Raises ImageError."""
     _silence_pillow()
@@ -116,43 +101,6 @@ def image_size(source: ImageInput) -> tuple[int, int]:
             orientation = 1 if has_none else orientation_of(image)
         width, height = image.size
         return (width, height) if orientation <= 4 else (height, width)
-
-
-def in_order(function: Callable[[S], T], items: Iterable[S], *, batch: int = 1) -> Iterator[T]:
-    """`function` of every item, in order, worked out ahead by a thread per core.
-
-    For work that releases Python's lock, as decoding does. Results that wait are few, whatever
-    the number of items; closing the iterator drops what has not begun. A thread takes `batch`
-    items at a time: with small items and results, 16 saves a fifth of the time.
-    """
-
-    def work(part: list[S]) -> list[T]:
-        return [function(item) for item in part]
-
-    num = num_cores()
-    remaining = iter(items)
-    parts = iter(lambda: list(islice(remaining, batch)), [])
-    pool, wait = ThreadPoolExecutor(num), True
-    try:
-        ahead = deque(pool.submit(work, part) for part in islice(parts, num * _AHEAD))
-        while ahead:
-            results = ahead.popleft().result()
-            ahead.extend(pool.submit(work, part) for part in islice(parts, 1))
-            yield from results
-    except GeneratorExit:
-        # Nothing is waited for: the garbage collector may close this inside a thread's start, and
-        # the threads of this pool want the lock that is held there in order to end.
-        wait = False
-        raise
-    finally:
-        pool.shutdown(wait, cancel_futures=True)
-
-
-def num_cores() -> int:
-    """The cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _silence_pillow() -> None:
@@ -181,14 +129,6 @@ def _failures_as_image_errors() -> Iterator[None]:
         reason = str(error) or type(error).__name__
         cut_off = isinstance(error, EOFError) or "truncated" in reason.lower()
         raise ImageError(f"is {'cut off' if cut_off else 'damaged'} ({reason})") from error
-
-
-def _opened_or_error(source: ImageInput) -> Opened | ImageError:
-    try:
-        with _failures_as_image_errors():
-            return _opened(source)
-    except ImageError as error:
-        return error
 
 
 def _opened(source: ImageInput) -> Opened:

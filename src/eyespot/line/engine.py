@@ -39,16 +39,7 @@ class Engine(Protocol):
 class Here:
     """This process does it all, one thing after the other."""
 
-    def learn(
-        self,
-        run: Run,
-        model: "TorchModel",
-        loaded: Loaded,
-        parts: Split,
-        recipe: Recipe,
-        tell: Progress,
-    ) -> list[Epoch]:
-        return learn(run, model, loaded, parts, recipe, tell)
+    learn = staticmethod(learn)
 
     def each(self, task: Task, shared: Any, items: Sequence[Any], tell: Progress) -> None:
         for item in items:

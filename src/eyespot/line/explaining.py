@@ -12,8 +12,8 @@ from eyespot.evaluation import mistakes, sample
 from eyespot.evaluation.heat import as_bytes, side_by_side
 from eyespot.files.atomic import write_bytes
 from eyespot.files.tables import write_table
-from eyespot.images.decode import in_order
 from eyespot.images.encode import encoded
+from eyespot.images.parallel import in_order
 from eyespot.line.drawings import png_names, tame
 from eyespot.models.predict import batch_size, prepared
 from eyespot.models.tables import Result

@@ -5,9 +5,9 @@ from pathlib import Path
 
 from eyespot.errors import ImageError
 from eyespot.files.atomic import write_bytes
-from eyespot.images.decode import in_order
 from eyespot.images.encode import encoded
 from eyespot.images.marking import strip
+from eyespot.images.parallel import in_order
 from eyespot.line.explaining import HeatBy, file_names, write_heats
 from eyespot.models.showing import shown
 from eyespot.models.tables import Result

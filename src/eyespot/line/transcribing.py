@@ -8,10 +8,11 @@ import numpy as np
 
 from eyespot.errors import ImageError, UsageError
 from eyespot.files.tables import write_table
-from eyespot.images.decode import in_order, open_image
+from eyespot.images.decode import open_image
 from eyespot.images.lines import lines_of, words_of
 from eyespot.images.page import Blob, Page, read_page
 from eyespot.images.paper import read_paper, reduced
+from eyespot.images.parallel import in_order
 from eyespot.images.sheet import find_sheet
 from eyespot.line.mending import mended
 from eyespot.line.parting import parted

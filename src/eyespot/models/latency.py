@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from eyespot.files.run import Run
-from eyespot.images.decode import num_cores
+from eyespot.images.parallel import num_cores
 from eyespot.models.loading import ONNX, load
 from eyespot.models.onnx_file import Form as OnnxForm
 from eyespot.models.onnx_file import read_onnx

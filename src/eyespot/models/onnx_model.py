@@ -7,14 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from eyespot.errors import ModelError
-from eyespot.images.decode import num_cores
+from eyespot.images.parallel import num_cores
 from eyespot.models.file import ModelCard
 from eyespot.models.onnx_file import Form, read_onnx
-from eyespot.models.predict import Asked
-from eyespot.models.surface import in_batches, predictions, tempered
+from eyespot.models.surface import in_batches, predict_pictures, tempered
 from eyespot.values.arrays import Array
-from eyespot.values.dataset import ImageInput
-from eyespot.values.predictions import Prediction
 from eyespot.values.preparation import Preparation
 
 if TYPE_CHECKING:
@@ -46,6 +43,8 @@ class OnnxModel:
         self._data = data
         self._single: OnnxModel | None = None
         self._refuses = any(output.name == "refusal" for output in session.get_outputs())
+
+    predict = predict_pictures
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -82,18 +81,6 @@ class OnnxModel:
         """
         logits, refusal = self._answered(images, refusing=self._refuses)
         return tempered(logits, self.card.temperature), refusal
-
-    def predict(
-        self,
-        images: Sequence[ImageInput] | Array,
-        *,
-        top: int = 3,
-        accept_all: bool = False,
-        coverage: float | None = None,
-    ) -> list[Prediction]:
-        """A Prediction for each picture, in order. See `predictions`, and Asked for the options."""
-        asked = Asked(top=top, accept_all=accept_all, coverage=coverage)
-        return predictions(self, images, asked)
 
     def _answered(self, images: Array, *, refusing: bool) -> tuple[Array, Array | None]:
         """Logits and, if they are wanted, refusals. What is not asked for is not worked out."""

@@ -9,8 +9,9 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from eyespot.errors import ImageError
-from eyespot.images.decode import in_order, num_cores, open_image
+from eyespot.images.decode import open_image
 from eyespot.images.ink import bridged
+from eyespot.images.parallel import in_order, num_cores
 from eyespot.models.conformal import prediction_sets, scores_for
 from eyespot.values.arrays import Array
 from eyespot.values.dataset import ImageInput

@@ -18,12 +18,18 @@ from eyespot.values.predictions import Prediction
 from eyespot.values.preparation import Preparation
 
 
-def predictions(
-    model: Model, images: Sequence[ImageInput] | Array, asked: Asked
+def predict_pictures(
+    model: Model,
+    images: Sequence[ImageInput] | Array,
+    *,
+    top: int = 3,
+    accept_all: bool = False,
+    coverage: float | None = None,
 ) -> list[Prediction]:
     """One Prediction for each path, PIL image, array or encoded bytes, in order.
 
-    images: a list of pictures, or an array of them, (N, H, W) or (N, H, W, C).
+    images: a list of pictures, or an array of them, (N, H, W) or (N, H, W, C). See Asked for the
+    options.
     Raises UsageError for a single picture, which would be taken for a list of its letters or rows;
     ImageError, naming the picture, for the first that cannot be decoded.
     """
@@ -34,6 +40,7 @@ def predictions(
         str(image) if isinstance(image, str | Path) else f"image {number}"
         for number, image in enumerate(images)
     ]
+    asked = Asked(top=top, accept_all=accept_all, coverage=coverage)
     found = []
     for result in answers(model, images, names, asked):
         if not isinstance(result, Prediction):

@@ -19,8 +19,7 @@ from eyespot.models.file import (
     read_model,
     write_model,
 )
-from eyespot.models.predict import Asked
-from eyespot.models.surface import in_batches, predictions, tempered
+from eyespot.models.surface import in_batches, predict_pictures, tempered
 from eyespot.nets.backbone import BackboneNet
 from eyespot.nets.build import build_net
 from eyespot.nets.ensemble import Ensemble
@@ -29,8 +28,6 @@ from eyespot.nets.refusal import Refusal, answered
 from eyespot.nets.spec import EnsembleSpec
 from eyespot.nets.standing import complete, kept_tensors
 from eyespot.values.arrays import Array
-from eyespot.values.dataset import ImageInput
-from eyespot.values.predictions import Prediction
 from eyespot.values.preparation import Preparation
 
 _MOST_PASSED = 256  # pixels a side: one picture takes 0.5 GB at most within a net
@@ -55,6 +52,8 @@ class TorchModel:
         device = next(self.net.parameters()).device
         self.refusals = tuple(refusal.eval().to(device) for refusal in refusals)
         self.scores = scores
+
+    predict = predict_pictures
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -126,18 +125,6 @@ class TorchModel:
         device = next(self.net.parameters()).device
         for start in range(0, len(rows), 1024):
             yield torch.from_numpy(rows[start : start + 1024]).to(device).float()
-
-    def predict(
-        self,
-        images: Sequence[ImageInput] | Array,
-        *,
-        top: int = 3,
-        accept_all: bool = False,
-        coverage: float | None = None,
-    ) -> list[Prediction]:
-        """A Prediction for each picture, in order. See `predictions`, and Asked for the options."""
-        asked = Asked(top=top, accept_all=accept_all, coverage=coverage)
-        return predictions(self, images, asked)
 
     def save(self, path: Path) -> None:
         """Writes the model file."""

@@ -9,7 +9,8 @@ from typing import Any
 from PIL import Image
 
 from eyespot.errors import ImageError
-from eyespot.images.decode import in_order, open_image
+from eyespot.images.decode import open_image
+from eyespot.images.parallel import in_order
 from eyespot.values.arrays import Array
 
 SIDE = 96  # pixels of the longer side, at most

@@ -11,7 +11,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple, TypeVar
 
 from eyespot.errors import ImageError
-from eyespot.images.decode import image_size, num_cores
+from eyespot.images.decode import image_size
+from eyespot.images.parallel import num_cores
 
 _SMALL = 16 * 2**10  # bytes that a thread takes at once, but for a picture that is larger
 _LARGE = 6_000_000  # pixels
