@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from eyespot.errors import EyespotError, MissingExtra, ResourceError, UsageError
+from eyespot.errors import EyespotError, MissingExtra, ResourceError, UsageError, count
 
 _LEAST_STORE = 80 * 2**20  # bytes; Ray refuses less
 _SECONDS_TO_ANSWER = 5.0
@@ -30,8 +30,7 @@ class Cluster:
     store: int
 
     def __str__(self) -> str:
-        machines = "1 machine" if self.num_nodes == 1 else f"{self.num_nodes:,} machines"
-        return f"Ray on {machines}, {self.num_cpus:,} cores"
+        return f"Ray on {count(self.num_nodes, 'machine')}, {count(self.num_cpus, 'core')}"
 
 
 @contextlib.contextmanager

@@ -28,7 +28,6 @@ from eyespot.values.predictions import Prediction
 MANIFEST = "manifest.json"
 COUNTS = "counts.json"
 _PART = re.compile(r"part-(\d{7,})\.parquet")
-_COLUMNS = ("name", "label", "probability", "unknown", "refusal")
 
 
 @dataclass(frozen=True, kw_only=True)
