@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +151,29 @@ class Nodes:
                     found.append(pid)
         return found
 
+    @contextlib.contextmanager
+    def killing(self, word: str, *, when: Callable[[], bool]) -> Iterator[list[int]]:
+        """Gives those processes kill -9, once: as soon as it is time and there are some.
+
+        Yields which they were. Ends with the block, whatever happens in it.
+        """
+        over, killed = threading.Event(), list[int]()
+
+        def kill() -> None:
+            while not killed and not over.wait(0.02):
+                if when():
+                    for pid in self.workers_of_second(word):
+                        os.kill(pid, signal.SIGKILL)
+                        killed.append(pid)
+
+        killer = threading.Thread(target=kill)
+        killer.start()
+        try:
+            yield killed
+        finally:
+            over.set()
+            killer.join()
+
 
 @pytest.fixture
 def two_nodes() -> Iterator[Nodes]:
@@ -158,6 +182,7 @@ def two_nodes() -> Iterator[Nodes]:
     import warnings
 
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_worker_niceness", "0")  # else they starve beside other work
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from ray.cluster_utils import Cluster

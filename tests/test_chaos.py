@@ -251,7 +251,7 @@ def test_two_processes_cannot_train_one_run(trainer, pictures, tmp_path):
 
     assert (second.returncode, second.stdout) == (4, "")
     assert second.stderr == (
-        f"eyespot: {run} is being written by another training; wait for it or name another folder\n"
+        f"eyespot: {run} is being written by another process; wait for it or name another folder\n"
     )
     # The lock went with its owner.
     assert trainer.run("train", "--resume", run)[0] == 0

@@ -1,12 +1,8 @@
 """Prediction on a cluster: every picture once, the same as one process says, whoever dies."""
 
 import json
-import os
 import pickle
-import signal
 import subprocess
-import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -16,11 +12,11 @@ from sklearn.datasets import load_digits
 
 pytest.importorskip("pyarrow", reason="needs the extra cluster")
 
-from eyespot.cluster.parts import counted, numbers
+from eyespot.cluster.parts import begin, counted, held, numbers
 from eyespot.cluster.portions import stock
 from eyespot.cluster.predicting import Answering, predict_on
 from eyespot.cluster.storage import place
-from eyespot.errors import DataError, EyespotError, UsageError
+from eyespot.errors import DataError, EyespotError, ResourceError, UsageError
 from eyespot.models.predict import Asked, answers
 from eyespot.values.predictions import Prediction
 
@@ -110,22 +106,33 @@ def test_a_torn_part_is_named(digits_model, tmp_path):
 
 
 def test_answers_to_another_question_are_not_mixed(digits_model, tmp_path):
-    from eyespot.cluster.parts import begin
-
     out = place(str(tmp_path / "out"))
-    assert begin(out, {"model": "a", "num": 3}) == set()
-    assert begin(out, {"model": "a", "num": 3}) == set()
+    assert begin(out, {"eyespot": "1", "model": "a"}) == set()
+    assert begin(out, {"eyespot": "1", "model": "a"}) == set()
 
-    with pytest.raises(UsageError, match="holds answers to another question, its model differ"):
-        begin(out, {"model": "b", "num": 3})
+    with pytest.raises(UsageError, match="holds answers to another question, its model differs;"):
+        begin(out, {"eyespot": "1", "model": "b"})
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
-    from eyespot.cluster.parts import begin
-
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(UsageError, match="already there and not empty; name a new folder"):
-        begin(place(str(tmp_path)), {})
+    for manifest in (None, "[1]", "{", '{"name": "my app"}'):
+        if manifest:
+            (tmp_path / "manifest.json").write_text(manifest)
+        with pytest.raises(UsageError, match="already there and not empty; name a new folder"):
+            begin(place(str(tmp_path)), {})
+
+
+def test_a_folder_of_answers_is_one_prediction_s_at_a_time(tmp_path):
+    out = place(str(tmp_path / "out"))
+    with held(out):
+        with pytest.raises(ResourceError, match="out is being written by another process; wait"):
+            with held(out):
+                pass
+        (tmp_path / "out" / ".part-0000001.parquet-0123456789abcdef").write_text("of a dead worker")
+        assert begin(out, {"eyespot": "1"}) == set()
+
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["manifest.json"]
 
 
 def test_a_url_of_fsspec_is_read_and_written(digits_model, tmp_path):
@@ -269,23 +276,17 @@ def test_killed_workers_of_one_node_lose_and_repeat_nothing(digits_model, tmp_pa
     data[123] = b"no picture"
     table = pa.table({"image": data, "name": [f"{number:05}" for number in range(num)]})
     pq.write_table(table, tmp_path / "in" / "a.parquet", row_group_size=256)
-    killed: list[int] = []
+    out = tmp_path / "out"
 
-    def kill() -> None:
-        while len(list((tmp_path / "out").glob("part-*"))) < 5:
-            time.sleep(0.05)
-        for pid in two_nodes.workers_of_second("Answering"):
-            os.kill(pid, signal.SIGKILL)
-            killed.append(pid)
+    def begun() -> bool:
+        return len(list(out.glob("part-*"))) >= 5
 
-    killer = threading.Thread(target=kill)
-    killer.start()
-    done = predict_on(
-        two_nodes.address, digits_model, [f"file://{tmp_path}/in"], str(tmp_path / "out"), size=256
-    )
-    killer.join()
+    with two_nodes.killing("Answering", when=begun) as killed:
+        done = predict_on(
+            two_nodes.address, digits_model, [f"file://{tmp_path}/in"], str(out), size=256
+        )
 
-    rows = read(tmp_path / "out")
+    rows = read(out)
     single = [
         one
         for one in answers(load(digits_model), data, table["name"].to_pylist(), Asked(top=1))

@@ -422,7 +422,7 @@ with owned(Run(Path(sys.argv[1]))):
 
 
 def held_by(text: Path) -> str:
-    return f"{text} is being written by another training; wait for it or name another folder"
+    return f"{text} is being written by another process; wait for it or name another folder"
 
 
 def test_a_run_belongs_to_one_training_and_kill_9_lets_it_go(tmp_path):

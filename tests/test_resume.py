@@ -455,7 +455,7 @@ def test_a_second_trainer_is_refused_and_changes_nothing(eyespot, halfway):
 
     assert (answer.code, answer.err) == (
         4,
-        f"eyespot: {halfway} is being written by another training; "
+        f"eyespot: {halfway} is being written by another process; "
         "wait for it or name another folder\n",
     )
     assert {path.name: path.read_bytes() for path in halfway.iterdir()} == before

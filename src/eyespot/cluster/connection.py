@@ -12,7 +12,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from eyespot.errors import EyespotError, MissingExtra, ResourceError, UsageError, count
+from eyespot.cluster.failures import first_line, told
+from eyespot.errors import EyespotError, MissingExtra, UsageError, count
 
 _LEAST_STORE = 80 * 2**20  # bytes; Ray refuses less
 _SECONDS_TO_ANSWER = 5.0
@@ -48,6 +49,8 @@ def joined(wanted: str, *, action: str, store: int = 0) -> Iterator[Cluster]:
         raise MissingExtra("ray", extra="cluster", action=action)
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody is told what is done here
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    # Ray's own 15 gives its workers a thirtieth of a core that anything else wants as well.
+    os.environ.setdefault("RAY_worker_niceness", "0")
     with warnings.catch_warnings():  # Ray's own code calls what Ray has deprecated
         warnings.simplefilter("ignore")
         import ray
@@ -116,7 +119,7 @@ def _not_joined(wanted: str, error: Exception) -> EyespotError:
             f"the cluster at {wanted} runs Ray {ray} on Python {python}, and this is Ray "
             f"{own_ray} on Python {own_python}; install the same versions on all machines"
         )
-    return EyespotError(f"the cluster {wanted} cannot be joined: {_first_line(said)}")
+    return EyespotError(f"the cluster {wanted} cannot be joined: {first_line(said)}")
 
 
 def _quiet() -> None:
@@ -145,62 +148,10 @@ def _found() -> Cluster:
     )
 
 
-@contextlib.contextmanager
-def told() -> Iterator[None]:
-    """What Ray raises, as an error of eyespot's: the worker's own one, or a sentence."""
-    import ray.exceptions as failures
+def on_this_machine() -> Any:
+    """Where to put an actor that must not be lost before the process that started it."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    try:
-        yield
-    except Exception as error:
-        own = _own(error)
-        if own is error:
-            raise
-        if own is not None:
-            raise own from error
-        if isinstance(error, failures.ObjectStoreFullError | failures.OutOfDiskError):
-            raise ResourceError(
-                "Ray's object store is full; give it more by `ray start --object-store-memory "
-                "BYTES`, or make room on the disk that it spills to"
-            ) from error
-        if isinstance(error, failures.OutOfMemoryError):
-            raise ResourceError(
-                "a machine of the cluster has run out of memory; use fewer --workers"
-            ) from error
-        if isinstance(error, failures.RayError):
-            raise EyespotError(f"Ray gave up: {_first_line(str(error))}") from error
-        raise
-
-
-def _own(error: BaseException) -> EyespotError | None:
-    """The error that a worker raised on purpose, under all that Ray has wrapped around it."""
-    seen: set[int] = set()
-    pending: list[Any] = [error]
-    while pending:
-        one = pending.pop()
-        if not isinstance(one, BaseException) or id(one) in seen:
-            continue
-        seen.add(id(one))
-        if isinstance(one, EyespotError):
-            return _bare(one)
-        inner = list(getattr(one, "worker_failures", {}).values())
-        pending += [one.__cause__, one.__context__, getattr(one, "cause", None), *inner]
-    return None
-
-
-def _bare(error: EyespotError) -> EyespotError:
-    """The same without Ray's type: a wrapped error is of a class of its own, made on the spot."""
-    if type(error).__module__ == EyespotError.__module__:
-        return error
-    kinds = (kind for kind in type(error).__mro__ if kind.__module__ == EyespotError.__module__)
-    plain: Any = Exception.__new__(
-        next(kinds, EyespotError)
-    )  # some kinds make up their own sentence
-    plain.args = (str(getattr(error, "cause", error)),)
-    assert isinstance(plain, EyespotError)
-    return plain
-
-
-def _first_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines[0][:300] if lines else "it does not say why"
+    here = ray.get_runtime_context().get_node_id()
+    return NodeAffinitySchedulingStrategy(node_id=here, soft=False)

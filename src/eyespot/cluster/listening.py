@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from eyespot.cluster.connection import on_this_machine
 from eyespot.line.progress import Progress
 from eyespot.values.training import Epoch
 
@@ -57,7 +58,7 @@ def listening(tell: Progress, *, epochs: bool = True) -> Iterator[Distant]:
     """
     import ray
 
-    ear = ray.remote(_Ear).options(num_cpus=0).remote()
+    ear = ray.remote(_Ear).options(num_cpus=0, scheduling_strategy=on_this_machine()).remote()
     over = threading.Event()
 
     def tell_all() -> None:

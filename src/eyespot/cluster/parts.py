@@ -11,17 +11,22 @@ A part appears whole or not at all, and says how many pictures went in. Two work
 same portion write the same bytes to the same name.
 """
 
+import contextlib
 import io
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from eyespot.cluster.storage import Place
 from eyespot.errors import DataError, EyespotError, UsageError, count
+from eyespot.files.atomic import remove_leftovers
+from eyespot.files.lock import owned
+from eyespot.files.run import Run
 from eyespot.models.tables import Result
 from eyespot.values.predictions import Prediction
 
@@ -74,21 +79,47 @@ def begin(out: Place, manifest: dict[str, Any]) -> set[int]:
 
     Raises UsageError where the folder holds something else, or the answers of another question.
     """
-    names = set(out.files())
+    names = {name for name in out.files() if not name.startswith(".")}  # the lock, torn parts
     if not names:
         out.make()
         (out / MANIFEST).write(json.dumps(manifest, indent=2).encode() + b"\n")
         return set()
-    if MANIFEST not in names:
+    before = _manifest(out) if MANIFEST in names else None
+    if before is None:
         raise UsageError(f"{out.shown} is already there and not empty; name a new folder")
-    before = json.loads((out / MANIFEST).read())
     changed = sorted(key for key in manifest if before.get(key) != manifest[key])
     if changed:
         raise UsageError(
-            f"{out.shown} holds answers to another question, its {' and '.join(changed)} differ; "
+            f"{out.shown} holds answers to another question, its {' and '.join(changed)} "
+            f"{'differs' if len(changed) == 1 else 'differ'}; "
             "name a new folder"
         )
     return numbers(names)
+
+
+def _manifest(out: Place) -> dict[str, Any] | None:
+    """What was asked before; None where the file is somebody else's."""
+    try:
+        told = json.loads((out / MANIFEST).read())
+    except ValueError:
+        return None
+    return told if isinstance(told, dict) and "eyespot" in told else None
+
+
+@contextlib.contextmanager
+def held(out: Place) -> Iterator[None]:
+    """Holds a folder of this machine, which is made if need be; a URL is nobody's to hold.
+
+    Raises ResourceError where another process holds it, or where it cannot be written to.
+    """
+    if not out.local:
+        yield
+        return
+    path = Path(out.path)
+    out.make()
+    with owned(Run(path)):
+        yield
+        remove_leftovers(path)  # of workers that were killed while they wrote
 
 
 def numbers(names: Iterable[str]) -> set[int]:

@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from eyespot import __version__
+from eyespot.cluster.attempts import Begun, safe_images, tally_here
 from eyespot.cluster.connection import Cluster, joined
-from eyespot.cluster.parts import Counts, begin, counted, write_part
+from eyespot.cluster.parts import Counts, begin, counted, held, write_part
 from eyespot.cluster.portions import Portion, Stock, stock
 from eyespot.cluster.storage import Place, place
 from eyespot.errors import UsageError
@@ -70,20 +71,21 @@ def predict_on(
         "size": found.size,
         "accept_all": asked.accept_all,
     }
-    done = begin(target, manifest)
-    kept = target / path.name
-    kept.write(data)  # where every worker finds it
-    fresh = 0
-    if len(done) < found.num_portions:
-        with joined(cluster, action="--cluster") as ray:
-            say(f"{found.num:,} pictures in {found.num_portions:,} portions on {ray}")
-            if done:
-                say(f"{len(done):,} portions are answered already")
-            known = _known(found, done)
-            for told in _run(ray, kept, found, done, target, asked, workers):
-                fresh += told
-                progress(known + fresh, found.num)
-    counts = counted(target, num=found.num, num_portions=found.num_portions)
+    with held(target):
+        done = begin(target, manifest)
+        kept = target / path.name
+        kept.write(data)  # where every worker finds it
+        fresh = 0
+        if len(done) < found.num_portions:
+            with joined(cluster, action="--cluster") as ray:
+                say(f"{found.num:,} pictures in {found.num_portions:,} portions on {ray}")
+                if done:
+                    say(f"{len(done):,} portions are answered already")
+                known = _known(found, done)
+                for told in _run(ray, kept, found, done, target, asked, workers):
+                    fresh += told
+                    progress(known + fresh, found.num)
+        counts = counted(target, num=found.num, num_portions=found.num_portions)
     seconds = time.perf_counter() - started
     return Answered(out=target.shown, counts=counts, fresh=fresh, seconds=seconds)
 
@@ -113,7 +115,12 @@ def _run(
     todo = ray.data.from_items(items, override_num_blocks=len(items))
     answered = todo.map_batches(
         Answering,
-        fn_constructor_kwargs={"model": model, "out": out, "asked": asked},
+        fn_constructor_kwargs={
+            "model": model,
+            "out": out,
+            "asked": asked,
+            "begun": tally_here(),
+        },
         batch_size=1,
         batch_format="numpy",
         compute=ray.data.ActorPoolStrategy(size=num),
@@ -126,12 +133,14 @@ def _run(
 class Answering:
     """A worker that holds the model."""
 
-    def __init__(self, model: Place, out: Place, asked: Asked) -> None:
+    def __init__(
+        self, model: Place, out: Place, asked: Asked, begun: Begun = lambda number: 1
+    ) -> None:
         with tempfile.TemporaryDirectory(prefix="eyespot-model-") as folder:
             path = Path(folder, Path(model.path).name)
             path.write_bytes(model.read())
             self._model = load(path)
-        self._out, self._asked = out, asked
+        self._out, self._asked, self._begun = out, asked, begun
 
     def __call__(self, batch: dict[str, Array]) -> dict[str, Array]:
         """Answers a portion and writes its part; how many pictures it was."""
@@ -141,8 +150,7 @@ class Answering:
         return {"num": np.array(told, np.int64)}
 
     def _answer(self, portion: Portion) -> int:
-        images, places = portion.images, range(len(portion.images))
-        said = answers(
-            self._model, places, portion.names, self._asked, fetch=lambda place: images[place]
-        )
+        opened = safe_images(portion, self._begun(portion.number))
+        places = range(len(portion.images))
+        said = answers(self._model, places, portion.names, self._asked, fetch=opened)
         return write_part(self._out, portion.number, said)["num"]

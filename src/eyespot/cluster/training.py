@@ -11,6 +11,7 @@ from eyespot.cluster.listening import Distant, listening
 from eyespot.data.loading import Loaded
 from eyespot.data.splits import Split
 from eyespot.errors import DataError, ResourceError, UsageError
+from eyespot.files.atomic import remove_leftovers
 from eyespot.files.run import Run
 from eyespot.line.engine import Here, Task
 from eyespot.line.learning import Saving, learn_samples
@@ -74,6 +75,7 @@ class OnRay:
                 self._fit(given, str(scratch))
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
+                remove_leftovers(run.path)  # of a worker that was killed while it wrote
         return _taken_over(run, model, recipe)
 
     def each(self, task: Task, shared: Any, items: Sequence[Any], tell: Progress) -> None:
@@ -85,11 +87,16 @@ class OnRay:
             one = ray.remote(_done).options(num_cpus=cores, max_retries=MOST_FAILURES)
             common = ray.put(shared)
             waiting = [one.remote(task, common, item, ear) for item in items]
-            while waiting:
-                ready, waiting = ray.wait(waiting)
-                ray.get(ready)
+            try:
+                while waiting:
+                    ready, waiting = ray.wait(waiting)
+                    ray.get(ready)
+            finally:  # one has failed, or the user has had enough
+                for late in waiting:
+                    ray.cancel(late, force=True)
 
     def _fit(self, given: dict[str, Any], scratch: str) -> None:
+        import ray
         from ray.train import FailureConfig, RunConfig, ScalingConfig
         from ray.train.torch import TorchTrainer
 
@@ -108,7 +115,15 @@ class OnRay:
                 failure_config=FailureConfig(max_failures=MOST_FAILURES),
             ),
         )
-        trainer.fit()
+        leaders = list[Any]()
+        # Its own handler of Ctrl-C ends this process at once, with the exit code 0.
+        trainer._register_sigint_handler = leaders.append
+        try:
+            trainer.fit()
+        except KeyboardInterrupt:
+            for leader in leaders:
+                ray.kill(leader)
+            raise
 
 
 def _done(task: Task, shared: Any, item: Any, tell: Distant) -> None:

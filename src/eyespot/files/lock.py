@@ -25,7 +25,7 @@ def owned(run: Run) -> Iterator[None]:
         raise unwritable(path, error) from error
     if file is None:
         raise ResourceError(
-            f"{run.path} is being written by another training; wait for it or name another folder"
+            f"{run.path} is being written by another process; wait for it or name another folder"
         )
     try:
         yield
