@@ -176,13 +176,14 @@ class Nodes:
 
 
 @pytest.fixture
-def two_nodes() -> Iterator[Nodes]:
-    """A cluster of two nodes, which ends with the test."""
+def two_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
+    """A cluster of two nodes, which ends with the test. Its workers know the tests' own files."""
     pytest.importorskip("ray", reason="needs the extra cluster")
     import warnings
 
-    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    os.environ.setdefault("RAY_worker_niceness", "0")  # else they starve beside other work
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_worker_niceness", "0")  # else they starve beside other work
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent), prepend=os.pathsep)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from ray.cluster_utils import Cluster

@@ -17,6 +17,13 @@ def of_a_worker(error: Exception) -> Exception:
     return ray.exceptions.RayTaskError("f", "\x1b[36mray::f()\x1b[39m\nTraceback", error)
 
 
+def of_ray_data(said: str) -> Exception:
+    """As Ray Data raises it, which keeps the text alone."""
+    inner = ray.exceptions.UserCodeException("UDF failed to process a data block.\nOnce.")
+    text = f"\x1b[36mray::f()\x1b[39m\n  File 'a', line 1, in f\n{said}\n\nThe above exception was"
+    return ray.exceptions.RayTaskError("f", text, inner).as_instanceof_cause()
+
+
 @pytest.mark.parametrize(
     ("raised", "kind", "said"),
     [
@@ -27,15 +34,25 @@ def of_a_worker(error: Exception) -> Exception:
             "or make room on the disk that it spills to",
         ),
         (
-            of_a_worker(ModuleNotFoundError("No module named 'eyespot'", name="eyespot")),
+            of_ray_data("ModuleNotFoundError: No module named 'eyespot.cluster'"),
             EyespotError,
             "a machine of the cluster has no eyespot; install the same eyespot with the same "
             "extras on all of them",
         ),
         (
-            of_a_worker(KeyError("x")).as_instanceof_cause(),
+            ray.exceptions.RayTaskError("f", "Traceback\nKeyError: 'x'", KeyError("x")),
             EyespotError,
             "Ray gave up: KeyError: 'x'",
+        ),
+        (
+            of_ray_data("eyespot.errors.ResourceError: the disk is full"),
+            ResourceError,
+            "the disk is full",
+        ),
+        (
+            of_ray_data("OSError: [Errno 5] I/O"),
+            EyespotError,
+            "Ray gave up: OSError: [Errno 5] I/O",
         ),
         (
             WorkerGroupError("lost", {0: ray.exceptions.ActorDiedError()}),

@@ -132,7 +132,7 @@ def _quiet() -> None:
     context.enable_progress_bars = False
     context.print_on_execution_start = False
     for name in ("ray.data", "ray.train", "ray.tune", "ray"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what goes wrong, we say ourselves
 
 
 def _found() -> Cluster:

@@ -5,9 +5,12 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from eyespot import errors
 from eyespot.errors import EyespotError, ResourceError
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_LAST_LINE = re.compile(r"^ *([A-Za-z_][\w.]*(?:Error|Exception|Extra|Exit)): (.*\S)", re.MULTILINE)
+_MODULE = re.compile(r"No module named '([^'.]+)")
 
 
 @contextlib.contextmanager
@@ -27,38 +30,53 @@ def _meant(error: Exception) -> EyespotError | None:
     import ray.exceptions as failures
 
     under = list(_under(error))
-    own = next((one for one in under if isinstance(one, EyespotError)), None)
-    if own is not None:
-        return _bare(own)
     if not any(_is_ray_s(one) for one in under):
-        return None
-    lost = (
-        failures.RayActorError,
-        failures.WorkerCrashedError,
-        failures.NodeDiedError,
-        failures.OwnerDiedError,
-    )
-    for one in under:
-        if isinstance(one, failures.ObjectStoreFullError | failures.OutOfDiskError):
-            return ResourceError(
-                "Ray's object store is full; give it more by `ray start --object-store-memory "
-                "BYTES`, or make room on the disk that it spills to"
-            )
-        if isinstance(one, failures.OutOfMemoryError):
-            return ResourceError(
-                "a machine of the cluster has run out of memory; use fewer --workers"
-            )
-        if isinstance(one, ModuleNotFoundError):
-            return EyespotError(
-                f"a machine of the cluster has no {one.name}; install the same eyespot with the "
-                "same extras on all of them"
-            )
-    if any(isinstance(one, lost) for one in under):
-        return ResourceError(
-            "workers of the cluster were lost too often; look at the memory of its machines, "
-            "`ray status` says which are there"
+        return next((one for one in under if isinstance(one, EyespotError)), None)
+    raised = _raised(under)
+    if isinstance(raised, EyespotError):
+        return raised
+    for kinds, meant in (
+        (
+            (failures.ObjectStoreFullError, failures.OutOfDiskError),
+            "Ray's object store is full; give it more by `ray start --object-store-memory BYTES`, "
+            "or make room on the disk that it spills to",
+        ),
+        (
+            (failures.OutOfMemoryError,),
+            "a machine of the cluster has run out of memory; use fewer --workers",
+        ),
+        (
+            (failures.RayActorError, failures.WorkerCrashedError, failures.NodeDiedError),
+            "workers of the cluster were lost too often; look at the memory of its machines, `ray "
+            "status` says which are there",
+        ),
+    ):
+        if raised is None and any(isinstance(one, kinds) for one in under):
+            return ResourceError(meant)
+    if raised and (module := _MODULE.search(raised)):
+        return EyespotError(
+            f"a machine of the cluster has no {module[1]}; install the same eyespot with the same "
+            "extras on all of them"
         )
-    return EyespotError(f"Ray gave up: {_reason(under)}")
+    return EyespotError(f"Ray gave up: {raised or first_line(str(error))}")
+
+
+def _raised(under: list[BaseException]) -> EyespotError | str | None:
+    """What was raised on a worker, a sentence for what is not eyespot's; None if nothing was.
+
+    Where Ray does not hand over the error itself, it stands in the text of a traceback.
+    """
+    for one in under:
+        if isinstance(one, EyespotError):
+            return _bare(one)
+    for one in under:
+        for kind, said in _LAST_LINE.findall(_COLOUR.sub("", str(one))):
+            own = getattr(errors, kind.removeprefix("eyespot.errors."), None)
+            if isinstance(own, type) and issubclass(own, EyespotError):
+                return _made(own, said)
+            if not kind.startswith("ray."):
+                return f"{kind}: {said[:300]}"
+    return None
 
 
 def _under(error: BaseException) -> Iterator[Any]:
@@ -85,19 +103,15 @@ def _bare(error: EyespotError) -> EyespotError:
     if type(error).__module__ == EyespotError.__module__:
         return error
     kinds = (kind for kind in type(error).__mro__ if kind.__module__ == EyespotError.__module__)
-    # Some kinds make up their own sentence.
-    plain: Any = Exception.__new__(next(kinds, EyespotError))
-    plain.args = (str(getattr(error, "cause", error)),)
+    return _made(next(kinds, EyespotError), str(getattr(error, "cause", error)))
+
+
+def _made(kind: type[Any], sentence: str) -> EyespotError:
+    """An error of this kind; some kinds make up their own sentence, which this is already."""
+    plain = Exception.__new__(kind)
+    plain.args = (sentence,)
     assert isinstance(plain, EyespotError)
     return plain
-
-
-def _reason(under: list[BaseException]) -> str:
-    """What happened on the worker, as Python says it; else Ray's own first line."""
-    for one in under:
-        if not _is_ray_s(one):
-            return f"{type(one).__name__}: {first_line(str(one))}"
-    return first_line(str(under[0]))
 
 
 def first_line(text: str) -> str:
