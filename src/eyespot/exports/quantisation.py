@@ -13,7 +13,7 @@ from eyespot.exports.nets import INPUT
 from eyespot.models.predict import batch_size
 from eyespot.values.arrays import Array
 
-_OPS = ("Conv", "MaxPool", "Relu")
+_OPS = ("Conv", "MaxPool", "Relu", "Clip")
 
 
 def quantised(graph: onnx.ModelProto, images: Array) -> onnx.ModelProto:
