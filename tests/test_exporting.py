@@ -21,7 +21,7 @@ from eyespot.files.tables import read_table
 from eyespot.models.loading import load
 from eyespot.models.onnx_file import write_onnx
 from eyespot.models.onnx_model import OnnxModel, load_onnx_model
-from made_models import made_ensemble, made_model, noise
+from made_models import made_ensemble, made_model, mobilenet, noise
 
 
 @pytest.fixture
@@ -59,7 +59,11 @@ def test_int8_is_smaller_and_loses_little(run):
     assert 0 < small.parity.largest_difference < 0.3
 
 
-@pytest.mark.parametrize("made", [made_model, made_ensemble])
+def on_backbone():
+    return made_model(mobilenet(), size=32)
+
+
+@pytest.mark.parametrize("made", [made_model, made_ensemble, on_backbone])
 def test_int8_answers_nearly_alike_for_nets_of_every_kind(tmp_path, made):
     model = made()
     images = noise(model, 64)

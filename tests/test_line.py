@@ -229,7 +229,8 @@ class TestWhenItBreaksOff:
             f"try again: eyespot report {tmp_path / 'run'}"
         )
 
-    def test_the_weights_of_the_best_epoch_are_kept(self, monkeypatch, tmp_path):
+    @pytest.mark.parametrize(("monitor", "best"), [("accuracy", 2), ("loss", 3)])
+    def test_the_weights_of_the_best_epoch_are_kept(self, monitor, best, monkeypatch, tmp_path):
         import torch
 
         def fit(state, train, valid, recipe, world, pause):
@@ -241,7 +242,7 @@ class TestWhenItBreaksOff:
                     epoch=number,
                     train_loss=1.0,
                     train_accuracy=0.5,
-                    valid_loss=1.0,
+                    valid_loss=1 / number,
                     valid_accuracy=accuracy,
                     rate=0.1,
                 )
@@ -250,12 +251,14 @@ class TestWhenItBreaksOff:
 
         monkeypatch.setattr("eyespot.training.loop.fit", fit)
 
-        trained = train(pair(), settings={**TINY, "epochs": 3}, out=tmp_path / "run")
+        trained = train(
+            pair(), settings={**TINY, "epochs": 3, "monitor": monitor}, out=tmp_path / "run"
+        )
 
         parameters = {name for name, _ in trained.model.net.named_parameters()}
         _, weights = read_model(trained.run.model)
-        assert {float(weights[name].ravel()[0]) for name in parameters} == {np.float32(0.02)}
-        assert json.loads(trained.run.origin.read_text())["best_epoch"] == 2
+        assert {float(weights[name].ravel()[0]) for name in parameters} == {np.float32(best / 100)}
+        assert json.loads(trained.run.origin.read_text())["best_epoch"] == best
 
 
 class TestSmallSets:

@@ -1,10 +1,14 @@
 """The regression finds the optimum that scikit-learn finds."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from eyespot.training.head import choose_strength, deal, fit_linear
+from eyespot.training.head import Head, fit_linear
+from eyespot.training.headchoice import Labelled, choose_head, deal
+from eyespot.training.headscore import HeadScore
 from eyespot.training.regression import fit_regression
 
 
@@ -14,6 +18,32 @@ def some(num: int, num_classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndar
     labels = np.where(generator.random(num) < 0.5, 0, generator.integers(0, num_classes, num))
     centres = generator.normal(size=(num_classes, 20))
     return (centres[labels] + 2 * generator.normal(size=(num, 20))).astype(np.float32), labels
+
+
+def nothing(num_features: int) -> Labelled:
+    return Labelled(np.empty((0, num_features), np.float32), np.empty(0, np.int64))
+
+
+def chosen(train: Labelled, valid: Labelled, kind: Any = "auto") -> tuple[Head, HeadScore]:
+    return choose_head(
+        train,
+        valid,
+        2,
+        kind=kind,
+        keys=range(len(train.labels)),
+        num_folds=5,
+        balanced=False,
+        seed=0,
+    )
+
+
+def rings(num: int, seed: int) -> Labelled:
+    """Two classes that no straight cut tells apart: one lies around the other."""
+    generator = np.random.default_rng(seed)
+    labels = generator.integers(0, 2, num)
+    features = generator.normal(size=(num, 8)).astype(np.float32)
+    lengths = np.linalg.norm(features, axis=1, keepdims=True)
+    return Labelled(features / lengths * (1 + 2 * labels[:, None]).astype(np.float32), labels)
 
 
 @pytest.mark.parametrize("num_classes", [2, 3, 7])
@@ -60,18 +90,47 @@ def test_the_strength_is_chosen_by_folds():
     features, labels = some(400, 2)
     noise = np.random.default_rng(1).normal(size=(400, 300)).astype(np.float32)
 
-    score = choose_strength(
-        np.concatenate([features, noise], axis=1),
-        labels,
-        2,
-        keys=range(400),
-        num_folds=5,
-        balanced=False,
-        seed=0,
-    )
+    wide = Labelled(np.concatenate([features, noise], axis=1), labels)
+    _, score = chosen(wide, nothing(320))
 
     assert score.strength <= 0.1  # much noise wants to be held back
     assert sum(score.nums) == 400 and len(score.nums) == 5 and 0.6 < score.mean < 1
+
+
+def test_a_perceptron_is_taken_where_no_straight_cut_will_do():
+    train, valid, test = (rings(num, seed) for seed, num in enumerate((600, 200, 200)))
+
+    head, score = chosen(train, valid)
+
+    assert score.kind == "mlp" and score.strength is None and score.mean > 0.9
+    assert (head.logits(test.features).argmax(axis=1) == test.labels).mean() > 0.9
+
+
+def test_the_regression_stays_where_a_perceptron_is_not_surely_better():
+    features, labels = some(900, 2)
+    train, valid = Labelled(features[:600], labels[:600]), Labelled(features[600:], labels[600:])
+
+    head, score = chosen(train, valid)
+
+    assert score.kind == "linear" and len(head.layers) == 1
+
+
+@pytest.mark.parametrize(("kind", "num_layers"), [("linear", 1), ("mlp", 2)])
+def test_who_names_a_head_gets_it(kind, num_layers):
+    train = rings(200, 0)
+
+    head, score = chosen(train, nothing(8), kind)
+
+    assert score.kind == kind and len(head.layers) == num_layers and sum(score.nums) == 200
+
+
+def test_equal_seeds_give_equal_perceptrons():
+    train = rings(100, 0)
+
+    first, second = (chosen(train, nothing(8), "mlp")[0] for _ in range(2))
+
+    for one, other in zip(first.layers, second.layers, strict=True):
+        np.testing.assert_array_equal(one.weight, other.weight)
 
 
 def test_twins_lie_in_one_fold_and_classes_in_all():
@@ -88,14 +147,6 @@ def test_twins_lie_in_one_fold_and_classes_in_all():
 def test_too_few_images_are_not_judged(labels):
     features = np.random.default_rng(0).normal(size=(len(labels), 4)).astype(np.float32)
 
-    score = choose_strength(
-        features,
-        np.array(labels),
-        2,
-        keys=range(len(labels)),
-        num_folds=5,
-        balanced=False,
-        seed=0,
-    )
+    _, score = chosen(Labelled(features, np.array(labels)), nothing(4))
 
     assert score.nums == () and score.strength == 0.01

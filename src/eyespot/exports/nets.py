@@ -175,7 +175,13 @@ def _add_mobilenet(
             activations.append(x)
     x = graph.add("Flatten", graph.add("GlobalAveragePool", x))
     activations.append(x)
-    return add_linear(graph, x, net.head, f"{name}.head"), activations
+    return _add_head(graph, x, net.head, f"{name}.head"), activations
+
+
+def _add_head(graph: Graph, x: str, head: nn.Module, name: str) -> str:
+    """Of one layer or of several."""
+    layers = list(head.children()) or [head]
+    return add_modules(graph, x, [(f"{name}.{at}", layer) for at, layer in enumerate(layers)])
 
 
 def _add_stage(graph: Graph, x: str, stage: Stage, name: str) -> str:

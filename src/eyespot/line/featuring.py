@@ -2,40 +2,32 @@
 
 import hashlib
 import json
-import math
 import os
 import threading
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from eyespot.data.faintness import FAINT, faint_images
-from eyespot.data.grouping import joined
 from eyespot.data.loading import Loaded, load_images
 from eyespot.data.remembering import Memory
 from eyespot.data.rows import Maker, load_rows
 from eyespot.data.selection import selected
-from eyespot.data.splits import Split
 from eyespot.errors import ModelError
 from eyespot.files.cache import cache_folder
-from eyespot.files.run import Run
 from eyespot.line.progress import Progress
 from eyespot.models.predict import prepared
 from eyespot.nets.finding import find_backbone
 from eyespot.nets.pretrained import Backbone
 from eyespot.nets.spec import BackboneSpec
-from eyespot.training.head import HeadScore, choose_strength, cross_entropy, fit_linear
 from eyespot.training.recipe import Recipe
 from eyespot.values.arrays import Array
 from eyespot.values.dataset import Dataset, Issue
 from eyespot.values.model import Views
 from eyespot.values.preparation import Preparation
-from eyespot.values.training import Epoch
 
 if TYPE_CHECKING:
-    from eyespot.models.torch_model import TorchModel
     from eyespot.training.extraction import Extractor
     from eyespot.training.world import World
 
@@ -155,81 +147,6 @@ def pixels_of(dataset: Dataset, recipe: Recipe) -> Loaded:
     """The images as the net sees them, decoded."""
     assert recipe.size and recipe.channels, "the recipe is not fitted"
     return load_images(dataset, size=recipe.size, channels=recipe.channels, fit=recipe.fit)
-
-
-def learn_head(
-    run: Run, model: "TorchModel", loaded: Loaded, parts: Split, recipe: Recipe
-) -> tuple[list[Epoch], HeadScore]:
-    """Fits the model's head, and writes the history, which is as long as an epoch."""
-    from eyespot.training.history import write_history
-
-    started = time.perf_counter()
-    score = fit_head(model, loaded, parts, recipe)
-    seconds = time.perf_counter() - started
-    train, valid = (_measured(model, loaded, parts.indices(part)) for part in ("train", "valid"))
-    epoch = Epoch(
-        epoch=1,
-        train_loss=train[0],
-        train_accuracy=train[1],
-        valid_loss=valid[0],
-        valid_accuracy=valid[1],
-        rate=0.0,
-        seconds=seconds,
-    )
-    write_history(run, [epoch])
-    return [epoch], score
-
-
-def begin_with_head(
-    model: "TorchModel", loaded: Loaded, parts: Split, recipe: Recipe, tell: Progress
-) -> HeadScore:
-    """Fits the head to the features of the backbone as it is, and thaws its last stages.
-
-    A head of chance would tear at them before it is any good (Kumar et al. 2022, arXiv 2202.10054).
-    """
-    from eyespot.nets.standing import thaw
-
-    score = fit_head(model, featured(loaded.dataset, recipe, tell), parts, recipe)
-    tell.say(f"the head alone, in folds of the training part: accuracy {score}")
-    thaw(model.net, recipe.unfrozen)
-    return score
-
-
-def _measured(model: "TorchModel", loaded: Loaded, places: Sequence[int]) -> tuple[float, float]:
-    """Mean cross-entropy in nats and accuracy; NaN where there is no image."""
-    if not places:
-        return math.nan, math.nan
-    labels = loaded.dataset.labels[np.asarray(places, np.int64)]
-    logits = model.logits(loaded.images[np.asarray(places, np.int64)]).astype(np.float64)
-    return cross_entropy(logits, labels), float((logits.argmax(axis=1) == labels).mean())
-
-
-def fit_head(model: "TorchModel", loaded: Loaded, parts: Split, recipe: Recipe) -> HeadScore:
-    """Gives the model's head its weights, in place. loaded: with features."""
-    import torch
-
-    from eyespot.nets.standing import body_of
-
-    places = np.asarray(parts.indices("train"), np.int64)
-    body = body_of(model.net)
-    depth = body.depths[-1]
-    features = loaded.images[places, -depth:].astype(np.float32)
-    labels = loaded.dataset.labels[places]
-    ties = loaded.duplicates.ties(len(loaded.dataset))
-    keys = ties if loaded.dataset.groups is None else joined(loaded.dataset.groups, ties)
-    num_classes, balanced = len(model.classes), recipe.balance in ("weights", "sampling")
-    score = choose_strength(
-        features,
-        labels,
-        num_classes,
-        keys=[keys[place] for place in places.tolist()],
-        num_folds=recipe.head_folds,
-        balanced=balanced,
-        seed=recipe.seed,
-    )
-    head = fit_linear(features, labels, num_classes, strength=score.strength, balanced=balanced)
-    body.take_head(torch.from_numpy(head.weight), torch.from_numpy(head.bias))
-    return score
 
 
 class _Making:

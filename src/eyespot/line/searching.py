@@ -158,7 +158,7 @@ def _score(search: Search, trial: "Trial", tell: Progress) -> float:
         trial.set_user_attr("seconds", round(time.perf_counter() - started, 2))
     if not state.history or search.over and len(state.history) < recipe.epochs:
         raise optuna.TrialPruned
-    best = best_epoch(state.history)
+    best = best_epoch(state.history, recipe.monitor)
     trial.set_user_attr("loss", best.valid_loss if math.isfinite(best.valid_loss) else None)
     tell.say(f"trial {trial.number + 1}: {best.valid_accuracy:.4f} with {spelled(fields)}")
     return best.valid_accuracy

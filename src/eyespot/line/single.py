@@ -19,13 +19,14 @@ from eyespot.files.run import Run
 from eyespot.files.tables import write_issues
 from eyespot.line.engine import Engine, Here
 from eyespot.line.explaining import heats_of
-from eyespot.line.featuring import begin_with_head, learn_head, pixels_of
+from eyespot.line.featuring import pixels_of
+from eyespot.line.heading import begin_with_head, learn_head
 from eyespot.line.model import calibrated, predictions_of, scored, untrained
 from eyespot.line.planning import Plan
 from eyespot.line.progress import Progress
 from eyespot.line.trained import Trained
 from eyespot.reports import report
-from eyespot.training.head import HeadScore
+from eyespot.training.headscore import HeadScore
 from eyespot.training.recipe import Recipe
 from eyespot.values.arrays import Array
 from eyespot.values.predictions import Predictions
@@ -51,10 +52,10 @@ def train_one(run: Run, plan: Plan, work: Work) -> Trained:
     model = untrained(recipe, loaded, parts)
     score: HeadScore | None = None
     if loaded.images.ndim == 2:  # features of a backbone
-        history, score = learn_head(run, model, loaded, parts, recipe)
+        model, history, score = learn_head(run, model, loaded, parts, recipe)
     else:
         if recipe.unfrozen:
-            score = begin_with_head(model, loaded, parts, recipe, work.tell)
+            model, score = begin_with_head(model, loaded, parts, recipe, work.tell)
         history = work.engine.learn(run, model, loaded, parts, recipe, work.tell)
     model, valid = calibrated(model, loaded, parts, recipe)
     test = predictions_of(model, loaded, parts.indices("test"))
@@ -72,6 +73,7 @@ def train_one(run: Run, plan: Plan, work: Work) -> Trained:
         notes=work.notes,
         source=work.source,
         seconds=time.perf_counter() - work.started,
+        monitor=recipe.monitor,
     )
     write_json(run.origin, asdict(origin))
     build_report(run, work.tell)

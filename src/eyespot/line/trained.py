@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from eyespot.errors import count
 from eyespot.evaluation.folds import FoldScores
 from eyespot.files.run import Run
-from eyespot.training.head import HeadScore
+from eyespot.training.headscore import HeadScore
 from eyespot.training.recipe import Recipe
 from eyespot.values.dataset import Part
 from eyespot.values.evaluation import Evaluation
@@ -63,7 +63,7 @@ class Trained:
         """The result in a line or a few."""
         if self.head and self.head.nums and not self.folds:
             return [
-                f"the head in folds of the training part: accuracy {self.head}",
+                f"the head in folds of the training part: {self.head}",
                 *self._tested(),
             ]
         return self._tested()

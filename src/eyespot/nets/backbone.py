@@ -3,6 +3,7 @@
 B batch, C channels, H height, W width, D features of the last depth, F of all that is remembered.
 """
 
+from collections.abc import Sequence
 from typing import Protocol, assert_never, cast
 
 import torch
@@ -51,7 +52,7 @@ class BackboneNet(nn.Module):
         self.spec = spec
         self.depths = spec.depths
         self.trunk = build_trunk(spec.trunk)
-        self.head = nn.Linear(spec.depths[-1], num_classes)
+        self.head = _head(spec.depths[-1], spec.hidden, num_classes)
 
     def forward(self, x_BCHW: Tensor) -> Tensor:
         return self.logits_of(self.activations(x_BCHW)[-1])
@@ -61,7 +62,7 @@ class BackboneNet(nn.Module):
         return cast(list[Tensor], self.trunk(x_BCHW))
 
     def logits_of(self, last: Tensor) -> Tensor:
-        return self.head(last)  # type: ignore[no-any-return]
+        return cast(Tensor, self.head(last))
 
     def stages(self) -> list[list[nn.Module]]:
         """Those of the trunk, from the last to the first."""
@@ -73,15 +74,27 @@ class BackboneNet(nn.Module):
         return self.logits_of(last), found
 
     @torch.no_grad()
-    def take_head(self, weight_KD: Tensor, bias_K: Tensor) -> None:
-        """Takes these as its head's."""
-        self.head.weight.copy_(weight_KD)
-        self.head.bias.copy_(bias_K)
+    def take_head(self, layers: Sequence[tuple[Tensor, Tensor]]) -> None:
+        """Takes these weights and biases as its head's, of one layer or of two."""
+        hidden = len(layers[0][1]) if len(layers) > 1 else 0
+        self.spec = self.spec.model_copy(update={"hidden": hidden})
+        device = next(self.head.parameters()).device
+        self.head = _head(self.depths[-1], hidden, len(layers[-1][1])).to(device)
+        own = [module for module in self.head.modules() if isinstance(module, nn.Linear)]
+        for linear, (weight, bias) in zip(own, layers, strict=True):
+            linear.weight.copy_(weight)
+            linear.bias.copy_(bias)
 
     @property
     def width(self) -> int:
         """Numbers in a row."""
         return self.spec.width
+
+
+def _head(num_features: int, hidden: int, num_classes: int) -> nn.Module:
+    if not hidden:
+        return nn.Linear(num_features, num_classes)
+    return nn.Sequential(nn.Linear(num_features, hidden), nn.ReLU(), nn.Linear(hidden, num_classes))
 
 
 def row(found: list[Tensor], last_BD: Tensor) -> Tensor:

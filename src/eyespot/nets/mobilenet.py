@@ -55,11 +55,7 @@ class MobileNetV1(nn.Module):
 
     def __init__(self, spec: MobileNetV1Spec) -> None:
         super().__init__()
-        widths = [_width(spec, 32)]
-        base = 32
-        for number, stride in enumerate(STRIDES):
-            base *= 2 if stride == 2 or number == 0 else 1
-            widths.append(_width(spec, base))
+        widths = _widths(spec)
         uneven = spec.tensorflow_padding
         layers = [Convolution(3, widths[0], 3, stride=2, groups=1, tensorflow_padding=uneven)]
         for stride, before, after in zip(STRIDES, widths[:-1], widths[1:], strict=True):
@@ -88,8 +84,19 @@ class MobileNetV1(nn.Module):
         return [*reversed(blocks[1:]), layers[:3]]
 
 
-def _width(spec: MobileNetV1Spec, base: int) -> int:
-    return max(int(base * spec.multiplier), spec.least_width)
+def depths_of(spec: MobileNetV1Spec) -> tuple[int, ...]:
+    """Features of each depth, of pictures of any size: the quarters of its maps, and their mean."""
+    widths = _widths(spec)
+    return (*(4 * widths[blocks] for blocks in SHOWN), widths[-1])
+
+
+def _widths(spec: MobileNetV1Spec) -> list[int]:
+    """Of the stem and of each block."""
+    found, base = [], 32
+    for number, stride in enumerate((1, *STRIDES)):
+        base *= 2 if stride == 2 or number == 1 else 1
+        found.append(max(int(base * spec.multiplier), spec.least_width))
+    return found
 
 
 def from_transformers(tensors: Mapping[str, Tensor], epsilon: float) -> dict[str, Tensor]:

@@ -49,12 +49,13 @@ class LayersSpec(BaseModel):
 
 
 class BackboneSpec(BaseModel):
-    """A pretrained trunk under a head of one layer.
+    """A pretrained trunk under a head of one layer, or of two.
 
     source: what a person calls the trunk; digest: the SHA-256 of the files that it came from.
     depths: how many features it gives of each depth, last those that the head gets. embedded: its
     weights are in the model file; else they are found by source and digest. tuned: they have been
-    trained on, so that they are others than the digest's.
+    trained on, so that they are others than the digest's. hidden: numbers between the layers of the
+    head, 0 for one layer.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -66,6 +67,7 @@ class BackboneSpec(BaseModel):
     depths: tuple[Annotated[int, Field(ge=1, le=2**16)], ...] = Field(min_length=1, max_length=16)
     embedded: bool = True
     tuned: bool = False
+    hidden: int = Field(0, ge=0, le=4096)
 
     @property
     def width(self) -> int:

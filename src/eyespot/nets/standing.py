@@ -7,8 +7,10 @@ from eyespot.errors import ModelError
 from eyespot.nets.backbone import BackboneNet, build_trunk
 from eyespot.nets.build import build_net
 from eyespot.nets.finding import find_backbone
+from eyespot.nets.mobilenet import depths_of
 from eyespot.nets.pretrained import Backbone, fill_trunk
 from eyespot.nets.spec import BackboneSpec
+from eyespot.nets.trunkspec import MobileNetV1Spec
 from eyespot.values.preparation import Fit, Preparation
 
 _MOST_FEATURES = 4096
@@ -28,6 +30,25 @@ def spec_on(
     be trained on. Raises ModelError
     where such pictures do not pass through it.
     """
+    depths = _depths(backbone, size)
+    if depths[-1] > _MOST_FEATURES:
+        raise ModelError(
+            f"{backbone.path} gives {depths[-1]:,} features, more than {_MOST_FEATURES:,}"
+        )
+    return BackboneSpec(
+        trunk=backbone.trunk,
+        source=source or backbone.name,
+        digest=backbone.digest,
+        depths=depths,
+        embedded=source is None,
+        tuned=tuned,
+        hidden=0,
+    )
+
+
+def _depths(backbone: Backbone, size: int) -> tuple[int, ...]:
+    if isinstance(backbone.trunk, MobileNetV1Spec):  # to try it imports a compiler, for 0.3 s
+        return depths_of(backbone.trunk)
     with torch.device("meta"), torch.inference_mode():
         trunk = build_trunk(backbone.trunk)
         try:
@@ -37,18 +58,7 @@ def spec_on(
                 f"pictures of {size}x{size} do not pass through {backbone.path} ({error}); "
                 f"take its own size, --set size={backbone.size}"
             ) from error
-    if found[-1].shape[1] > _MOST_FEATURES:
-        raise ModelError(
-            f"{backbone.path} gives {found[-1].shape[1]:,} features, more than {_MOST_FEATURES:,}"
-        )
-    return BackboneSpec(
-        trunk=backbone.trunk,
-        source=source or backbone.name,
-        digest=backbone.digest,
-        depths=tuple(one.shape[1] * (4 if one.ndim == 4 else 1) for one in found),
-        embedded=source is None,
-        tuned=tuned,
-    )
+    return tuple(one.shape[1] * (4 if one.ndim == 4 else 1) for one in found)
 
 
 def net_on(

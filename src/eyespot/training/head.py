@@ -1,180 +1,112 @@
-"""The head of a frozen backbone: a regression on its features, fitted in seconds.
+"""The head of a frozen backbone: a regression or a small perceptron on its features.
 
-N images, D features, K classes.
+N images, D features, K classes, H hidden numbers.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import numpy as np
+import torch
 
+from eyespot.training.perceptron import fit_perceptron
 from eyespot.training.regression import fit_regression
 from eyespot.values.arrays import Array
 
-STRENGTHS = (
-    1e-4,
-    1e-3,
-    1e-2,
-    3e-2,
-    1e-1,
-    1.0,
-)  # of the regression: the larger, the less is held back
-USUAL = 1e-2  # where there are too few images to choose by
 _UNSEEN = -20.0  # the bias of a class without an image
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Linear:
-    """Logits are features @ weight.T + bias. weight: float32 (K, D); bias: float32 (K,)."""
+class Layer:
+    """y = x @ weight.T + bias. weight: float32 (H, D) or (K, H); bias: float32 (H,) or (K,)."""
 
     weight: Array
     bias: Array
 
+    def __call__(self, x: Array) -> Array:
+        weight, bias = torch.from_numpy(self.weight), torch.from_numpy(self.bias)
+        given: Array = torch.addmm(bias, torch.from_numpy(x), weight.T).numpy()
+        return given
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Head:
+    """One layer, or two with a ReLU between them."""
+
+    layers: tuple[Layer, ...]
+
     def logits(self, features: Array) -> Array:
-        return features @ self.weight.T + self.bias
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeadScore:
-    """How a head was chosen, and what folds of the training part said of its kind.
-
-    accuracies, nums: of each fold; none where there are too few images. log_loss: of all of them,
-    in nats.
-    """
-
-    strength: float
-    nums: tuple[int, ...] = ()
-    accuracies: tuple[float, ...] = ()
-    log_loss: float | None = None
-
-    @property
-    def mean(self) -> float:
-        return float(np.average(self.accuracies, weights=self.nums))
-
-    @property
-    def sd(self) -> float:
-        return float(np.std(self.accuracies, ddof=1))
-
-    def as_json(self) -> dict[str, object]:
-        """As evaluation.json keeps it."""
-        judged = {"mean": self.mean, "sd": self.sd} if self.nums else {}
-        return {**asdict(self), **judged}
-
-    def __str__(self) -> str:
-        if not self.nums:
-            return "unknown, there are too few images"
-        return f"{self.mean:.4f} +- {self.sd:.4f} (mean and sd of {len(self.nums)} folds)"
+        """(N, K)"""
+        *hidden, last = self.layers
+        for layer in hidden:
+            features = np.maximum(layer(features), 0)
+        return last(features)
 
 
 def fit_linear(
     features: Array, labels: Array, num_classes: int, *, strength: float, balanced: bool
-) -> Linear:
+) -> Head:
     """A multinomial logistic regression with an L2 penalty on features of deviation 1.
 
     features: (N, D), two classes or more among them. balanced: all classes count the same.
     """
-    return next(_path(features, labels, num_classes, strengths=[strength], balanced=balanced))
+    strengths = [strength]
+    return next(linear_path(features, labels, num_classes, strengths=strengths, balanced=balanced))
 
 
-def _path(
+def linear_path(
     features: Array,
     labels: Array,
     num_classes: int,
     *,
     strengths: Sequence[float],
     balanced: bool,
-) -> Iterator[Linear]:
+) -> Iterator[Head]:
     """A regression for each strength, each begun where the last one ended."""
+    scaled, location, scale = _scaled(features)
+    known, own, weights = _counted(labels, balanced)
+    found: Array | None = None
+    for strength in strengths:
+        found = fit_regression(scaled, own, weights, strength=strength, start=found)
+        weight, bias = _on_plain(found[:, :-1], found[:, -1], location, scale)
+        yield Head(layers=(_of_all(weight, bias, known, num_classes),))
+
+
+def fit_mlp(features: Array, labels: Array, num_classes: int, *, balanced: bool, seed: int) -> Head:
+    """A perceptron with a hidden layer. features, balanced: as for `fit_linear`."""
+    scaled, location, scale = _scaled(features)
+    known, own, weights = _counted(labels, balanced)
+    hidden, last = fit_perceptron(scaled, own, weights, seed=seed)
+    weight, bias = _on_plain(*hidden, location, scale)
+    first = Layer(weight=weight.astype(np.float32), bias=bias.astype(np.float32))
+    return Head(layers=(first, _of_all(*last, known, num_classes)))
+
+
+def _scaled(features: Array) -> tuple[Array, Array, Array]:
+    """The features with mean 0 and deviation 1, float32, and their means and factors, float64."""
     location = features.mean(axis=0, dtype=np.float64)
     deviation = features.std(axis=0, dtype=np.float64)
     # A feature that hardly moves in a few images may move in others.
     scale = 1 / (deviation + 0.1 * deviation.mean() + 1e-9)
-    scaled = ((features - location) * scale).astype(np.float32)
+    return ((features - location) * scale).astype(np.float32), location, scale
+
+
+def _counted(labels: Array, balanced: bool) -> tuple[Array, Array, Array]:
+    """The classes that occur, the place of each image's among them, and its weight."""
     known, own = np.unique(labels, return_inverse=True)
     counts = np.bincount(own)
-    weights = (len(own) / (len(known) * counts) if balanced else np.ones(len(known)))[own]
-    found: Array | None = None
-    for strength in strengths:
-        found = fit_regression(scaled, own, weights, strength=strength, start=found)
-        fitted = found.astype(np.float64)
-        weight = np.zeros((num_classes, features.shape[1]))
-        bias = np.full(num_classes, _UNSEEN)
-        weight[known] = fitted[:, :-1] * scale
-        bias[known] = fitted[:, -1] - weight[known] @ location
-        yield Linear(weight=weight.astype(np.float32), bias=bias.astype(np.float32))
+    return known, own, (len(own) / (len(known) * counts) if balanced else np.ones(len(known)))[own]
 
 
-def choose_strength(
-    features: Array,
-    labels: Array,
-    num_classes: int,
-    *,
-    keys: Sequence[object],
-    num_folds: int,
-    balanced: bool,
-    seed: int,
-) -> HeadScore:
-    """The strength with which folds of the training part are judged best, by their log loss.
-
-    keys: images of one key lie in one fold. With fewer than two images of a class, or of a key,
-    apart from each other nothing can be judged.
-    """
-    folds = deal(labels, keys, num_folds, seed)
-    if len(set(folds.tolist())) < 2:
-        return HeadScore(strength=USUAL)
-    tried: dict[float, list[tuple[int, float, float]]] = {one: [] for one in STRENGTHS}
-    for fold in np.unique(folds):
-        held, kept = folds == fold, folds != fold
-        if len(np.unique(labels[kept])) < 2:
-            continue
-        heads = _path(
-            features[kept], labels[kept], num_classes, strengths=STRENGTHS, balanced=balanced
-        )
-        for strength, head in zip(STRENGTHS, heads, strict=True):
-            logits = head.logits(features[held]).astype(np.float64)
-            right = float((logits.argmax(axis=1) == labels[held]).mean())
-            tried[strength].append((int(held.sum()), right, cross_entropy(logits, labels[held])))
-    if len(tried[USUAL]) < 2:
-        return HeadScore(strength=USUAL)
-    return min((_score(*one) for one in tried.items()), key=lambda score: score.log_loss or 0.0)
+def _on_plain(weight: Array, bias: Array, location: Array, scale: Array) -> tuple[Array, Array]:
+    """A layer for features as they come, from one for scaled ones; float64."""
+    plain = weight.astype(np.float64) * scale
+    return plain, bias - plain @ location
 
 
-def _score(strength: float, told: Sequence[tuple[int, float, float]]) -> HeadScore:
-    """told: number, accuracy and log loss of each fold."""
-    nums, accuracies, losses = zip(*told, strict=True)
-    return HeadScore(
-        strength=strength,
-        nums=nums,
-        accuracies=accuracies,
-        log_loss=float(np.average(losses, weights=nums)),
-    )
-
-
-def deal(labels: Array, keys: Sequence[object], num_folds: int, seed: int) -> Array:
-    """The fold of each image, int64 (N,); classes are spread over all of them.
-
-    As many folds as the largest class has keys, if that is less.
-    """
-    places: dict[object, list[int]] = {}
-    for place, key in enumerate(keys):
-        places.setdefault(key, []).append(place)
-    groups = list(places.values())
-    order = np.random.default_rng(seed).permutation(len(groups))
-    by_class: dict[int, list[list[int]]] = {}
-    for number in order:
-        members = groups[number]
-        by_class.setdefault(int(labels[members[0]]), []).append(members)
-    num_folds = min(num_folds, max(map(len, by_class.values())))
-    folds, turn = np.zeros(len(labels), np.int64), 0
-    for own in by_class.values():
-        for members in own:
-            folds[members] = turn % num_folds
-            turn += 1
-    return folds
-
-
-def cross_entropy(logits: Array, labels: Array) -> float:
-    """The mean over the images, in nats. logits: float64 (N, K)."""
-    logits = logits - logits.max(axis=1, keepdims=True)
-    log_probs = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
-    return -float(log_probs[np.arange(len(labels)), labels].mean())
+def _of_all(weight: Array, bias: Array, known: Array, num_classes: int) -> Layer:
+    """A last layer for all classes, from one for those that occur."""
+    all_weights = np.zeros((num_classes, weight.shape[1]), np.float32)
+    all_biases = np.full(num_classes, _UNSEEN, np.float32)
+    all_weights[known], all_biases[known] = weight, bias
+    return Layer(weight=all_weights, bias=all_biases)

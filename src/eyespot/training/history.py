@@ -6,16 +6,18 @@ from dataclasses import fields
 
 from eyespot.files.run import Run
 from eyespot.files.tables import write_table
-from eyespot.values.training import Epoch
+from eyespot.values.training import Epoch, Monitor
 
 
-def best_epoch(history: Sequence[Epoch]) -> Epoch:
+def best_epoch(history: Sequence[Epoch], monitor: Monitor = "accuracy") -> Epoch:
     """The epoch with the highest validation accuracy; of equals the one with the lowest loss.
 
-    The last one where there is no validation part.
+    Or, to monitor the loss, the other way round. The last one where there is no validation part.
     """
     if math.isnan(history[-1].valid_loss):
         return history[-1]
+    if monitor == "loss":
+        return min(history, key=lambda epoch: (epoch.valid_loss, -epoch.valid_accuracy))
     return max(history, key=lambda epoch: (epoch.valid_accuracy, -epoch.valid_loss))
 
 

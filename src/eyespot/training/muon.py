@@ -12,10 +12,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from eyespot.training.adamw import adamw_step
 from eyespot.training.workers import together
 
-BETAS = (0.9, 0.999)  # of AdamW
-EPSILON = 1e-8
 STEP_LENGTH = 0.2  # root mean square of AdamW's usual steps at a rate of 1; Liu et al.
 COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # of the iteration; Jordan et al.
 
@@ -65,7 +64,7 @@ class Muon(torch.optim.Optimizer):
             together(steps)
         for weight in others["params"]:
             if weight.grad is not None:
-                _adamw_step(weight, weight.grad, self.state[weight], others)
+                adamw_step(weight, weight.grad, self.state[weight], others)
 
 
 def _work(weight: Tensor) -> int:
@@ -86,21 +85,6 @@ def _orthogonal_step(
     length = STEP_LENGTH * math.sqrt(max(len(weight), weight[0].numel()))
     weight.mul_(1 - group["lr"] * group["weight_decay"])
     weight.sub_(direction, alpha=group["lr"] * length)
-
-
-def _adamw_step(
-    weight: Tensor, gradient: Tensor, state: dict[str, Any], group: dict[str, Any]
-) -> None:
-    if not state:
-        state["num_steps"] = 0
-        state["mean"], state["square"] = torch.zeros_like(weight), torch.zeros_like(weight)
-    state["num_steps"] += 1
-    first, second = (1 - beta ** state["num_steps"] for beta in BETAS)
-    mean = state["mean"].lerp_(gradient, 1 - BETAS[0])
-    square = state["square"].mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
-    weight.mul_(1 - group["lr"] * group["weight_decay"])
-    deviation = (square / second).sqrt_().add_(EPSILON)
-    weight.addcdiv_(mean, deviation, value=-group["lr"] / first)
 
 
 def orthogonal(matrix: Tensor) -> Tensor:

@@ -13,7 +13,7 @@ import torch
 from eyespot import __version__
 from eyespot.training.history import best_epoch
 from eyespot.training.world import find_world
-from eyespot.values.training import DataSummary, Epoch, Origin
+from eyespot.values.training import DataSummary, Epoch, Monitor, Origin
 
 
 def versions() -> dict[str, str]:
@@ -30,6 +30,7 @@ def find_origin(
     notes: Sequence[str],
     source: Sequence[str],
     seconds: float,
+    monitor: Monitor = "accuracy",
 ) -> Origin:
     """All that origin.json says, with this process's command, machine and time of day.
 
@@ -47,7 +48,7 @@ def find_origin(
         precision=world.precision,
         threads=world.threads,
         processor=torch.cpu.get_capabilities().get("cpu_name", platform.processor()),
-        best_epoch=best_epoch(history).epoch if history else None,
+        best_epoch=best_epoch(history, monitor).epoch if history else None,
         num_parameters=num_parameters,
         dataset=dataset,
         notes=notes,

@@ -24,6 +24,7 @@ from eyespot.nets.spec import NetName
 from eyespot.training.wording import quoted, sentence, table
 from eyespot.values.model import Views
 from eyespot.values.preparation import Fit
+from eyespot.values.training import Monitor
 
 Kind = Literal["ink", "photo"]
 OptimizerName = Literal["auto", "muon", "adamw", "adam", "rmsprop", "sgd"]
@@ -86,11 +87,14 @@ class Recipe(BaseModel):
     # The net "backbone": a pretrained one, the same as backbone = a folder in the layout of
     # transformers, a name or a .onnx file. digest: of what it is made of, which a fitted recipe
     # knows. unfrozen: of its last blocks, how many are trained; 0 trains the head alone, on
-    # features that are computed once. head_folds: in so many folds of the training part the head
-    # is chosen and judged. embed: the backbone's weights go into the model file.
+    # features that are computed once. head: "linear" is a regression, "mlp" a perceptron with a
+    # hidden layer, "auto" the perceptron where the validation part says that it is better.
+    # head_folds: in so many folds of the training part the head is chosen and judged. embed: the
+    # backbone's weights go into the model file.
     backbone: str | None = Field(None, min_length=1, max_length=4096)
     digest_of_backbone: str | None = Field(None, pattern="^[0-9a-f]{64}$")
     unfrozen: int = Field(0, ge=0, le=100)
+    head: Literal["auto", "linear", "mlp"] = "auto"
     head_folds: int = Field(5, ge=2, le=100)
     embed: bool = True
 
@@ -113,12 +117,14 @@ class Recipe(BaseModel):
 
     # How long. views: training images looked at in all, when epochs is not given. steps: of the
     # optimizer, in all; it overrides epochs and may cut the last one off. patience: epochs in which
-    # neither loss nor accuracy of the validation part gets better, before it stops.
+    # neither loss nor accuracy of the validation part gets better, before it stops. monitor: by
+    # which of the two the epoch is chosen whose weights are kept.
     views: int = Field(200_000, ge=1)
     epochs: int | None = Field(None, ge=1, le=MAX_EPOCHS)
     steps: int | None = Field(None, ge=1, le=10**9)
     batch: int | None = Field(None, ge=2, le=65_536)
     patience: int | None = Field(None, ge=1, le=MAX_EPOCHS)
+    monitor: Monitor = "accuracy"
 
     # ema: what remains of the weights' running average at every step, 0 for none; the average is
     # then what is judged and kept. test_views: over what the answers are averaged: the picture
@@ -200,8 +206,9 @@ class Recipe(BaseModel):
             raise UsageError(
                 f'net = "{self.net}" and a backbone are two nets; leave one of them away'
             )
-        if self.net != "backbone" and (self.unfrozen or not self.embed):
+        if self.net != "backbone" and (self.unfrozen or not self.embed or self.head != "auto"):
             field = f"unfrozen = {self.unfrozen}" if self.unfrozen else "embed = false"
+            field = f'head = "{self.head}"' if self.head != "auto" else field
             raise UsageError(f"{field} is for a backbone; take the recipe features or finetune")
         if self.net == "backbone" and self.dropout:
             raise UsageError(f"dropout = {self.dropout} is not for a backbone; leave it away")

@@ -15,7 +15,7 @@ from eyespot.training.history import best_epoch
 from eyespot.training.optimizers import build_optimizer
 from eyespot.training.recipe import Recipe
 from eyespot.training.world import World
-from eyespot.values.training import Epoch
+from eyespot.values.training import Epoch, Monitor
 
 Weights = dict[str, Tensor]
 _PLAIN = ("step", "halvings", "loss_sum", "num_right", "num_seen", "seconds", "best_number")
@@ -27,7 +27,7 @@ class State:
 
     average: of the weights, where the recipe wants one. loss_sum, num_right, num_seen, seconds: of
     the epoch that is not over. best: the weights of the best epoch so far, as they were validated;
-    best_number: which one that is, 0 before the first.
+    best_number: which one that is, 0 before the first. monitor: by what it is chosen.
     """
 
     net: nn.Module
@@ -43,6 +43,7 @@ class State:
     history: list[Epoch] = field(default_factory=list)
     best: Weights = field(default_factory=dict)
     best_number: int = 0
+    monitor: Monitor = "accuracy"
     _start: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -51,7 +52,13 @@ class State:
         net.to(world.device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         average = Average(net, recipe.ema) if recipe.ema else None
         optimizer = build_optimizer(net, recipe)
-        return cls(net=net, optimizer=optimizer, average=average, num_classes=num_classes)
+        return cls(
+            net=net,
+            optimizer=optimizer,
+            average=average,
+            num_classes=num_classes,
+            monitor=recipe.monitor,
+        )
 
     @property
     def judged(self) -> nn.Module:
@@ -75,7 +82,7 @@ class State:
         """Adds the epoch to the history, and keeps its weights if they are the best."""
         rival = self.history[self.best_number - 1 : self.best_number]
         self.history.append(epoch)
-        if best_epoch([*rival, epoch]) is epoch:
+        if best_epoch([*rival, epoch], self.monitor) is epoch:
             self.best_number = epoch.epoch
             self.best = {n: t.detach().clone() for n, t in self.judged.state_dict().items()}
         self._start = {}

@@ -2,8 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from eyespot.values.dataset import Part
+
+Monitor = Literal["accuracy", "loss"]  # of the validation part, by which an epoch is chosen
 
 
 @dataclass(frozen=True, kw_only=True)

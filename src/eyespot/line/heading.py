@@ -1,0 +1,112 @@
+"""The head of a model on a backbone: chosen, fitted, and where the backbone's training begins."""
+
+import math
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from eyespot.data.grouping import joined
+from eyespot.data.loading import Loaded
+from eyespot.data.splits import Split
+from eyespot.files.run import Run
+from eyespot.line.featuring import featured
+from eyespot.line.progress import Progress
+from eyespot.training.headscore import HeadScore
+from eyespot.training.history import write_history
+from eyespot.training.recipe import Recipe
+from eyespot.values.training import Epoch
+
+if TYPE_CHECKING:
+    from eyespot.models.torch_model import TorchModel
+    from eyespot.training.headchoice import Labelled
+
+
+def learn_head(
+    run: Run, model: "TorchModel", loaded: Loaded, parts: Split, recipe: Recipe
+) -> "tuple[TorchModel, list[Epoch], HeadScore]":
+    """The model with its head fitted, and the history, which is one epoch long and is written."""
+    started = time.perf_counter()
+    model, score = with_head(model, loaded, parts, recipe)
+    seconds = time.perf_counter() - started
+    train, valid = (_measured(model, loaded, parts.indices(part)) for part in ("train", "valid"))
+    epoch = Epoch(
+        epoch=1,
+        train_loss=train[0],
+        train_accuracy=train[1],
+        valid_loss=valid[0],
+        valid_accuracy=valid[1],
+        rate=0.0,
+        seconds=seconds,
+    )
+    write_history(run, [epoch])
+    return model, [epoch], score
+
+
+def begin_with_head(
+    model: "TorchModel", loaded: Loaded, parts: Split, recipe: Recipe, tell: Progress
+) -> "tuple[TorchModel, HeadScore]":
+    """The model with a head fitted to the features of the backbone as it is, and with the last
+    stages of that thawed.
+
+    A head of chance would tear at them before it is any good (Kumar et al. 2022, arXiv 2202.10054).
+    """
+    from eyespot.nets.standing import thaw
+
+    model, score = with_head(model, featured(loaded.dataset, recipe, tell), parts, recipe)
+    tell.say(f"the head alone, in folds of the training part: {score}")
+    thaw(model.net, recipe.unfrozen)
+    return model, score
+
+
+def with_head(
+    model: "TorchModel", loaded: Loaded, parts: Split, recipe: Recipe
+) -> "tuple[TorchModel, HeadScore]":
+    """The model with the head that suits it best. loaded: with features."""
+    import torch
+
+    from eyespot.models.torch_model import TorchModel
+    from eyespot.nets.standing import body_of
+    from eyespot.training.headchoice import choose_head
+
+    body = body_of(model.net)
+    places = parts.indices("train")
+    ties = loaded.duplicates.ties(len(loaded.dataset))
+    keys = ties if loaded.dataset.groups is None else joined(loaded.dataset.groups, ties)
+    head, score = choose_head(
+        _labelled(loaded, places, body.depths[-1]),
+        _labelled(loaded, parts.indices("valid"), body.depths[-1]),
+        len(model.classes),
+        kind=recipe.head,
+        keys=[keys[place] for place in places],
+        num_folds=recipe.head_folds,
+        balanced=recipe.balance in ("weights", "sampling"),
+        seed=recipe.seed,
+    )
+    body.take_head(
+        [(torch.from_numpy(one.weight), torch.from_numpy(one.bias)) for one in head.layers]
+    )
+    card = model.card.model_copy(update={"net": body.spec})
+    return TorchModel(card, model.net), score
+
+
+def _labelled(loaded: Loaded, places: Sequence[int], num_features: int) -> "Labelled":
+    """What the head gets of the images at these places."""
+    from eyespot.training.headchoice import Labelled
+
+    chosen = np.asarray(places, np.int64)
+    features = loaded.images[chosen, -num_features:].astype(np.float32)
+    return Labelled(features, loaded.dataset.labels[chosen])
+
+
+def _measured(model: "TorchModel", loaded: Loaded, places: Sequence[int]) -> tuple[float, float]:
+    """Mean cross-entropy in nats and accuracy; NaN where there is no image."""
+    from eyespot.training.headchoice import cross_entropy
+
+    if not places:
+        return math.nan, math.nan
+    chosen = np.asarray(places, np.int64)
+    labels = loaded.dataset.labels[chosen]
+    logits = model.logits(loaded.images[chosen]).astype(np.float64)
+    return cross_entropy(logits, labels), float((logits.argmax(axis=1) == labels).mean())

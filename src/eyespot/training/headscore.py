@@ -1,0 +1,43 @@
+"""What is known of a head that was chosen. Known without torch."""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+
+HeadKind = Literal["linear", "mlp"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadScore:
+    """How a head was chosen, and what folds of the training part said of its kind.
+
+    strength: of a regression. accuracies, nums: of each fold; none where there are too few images.
+    log_loss: of all of them, in nats.
+    """
+
+    kind: HeadKind = "linear"
+    strength: float | None = None
+    nums: tuple[int, ...] = ()
+    accuracies: tuple[float, ...] = ()
+    log_loss: float | None = None
+
+    @property
+    def mean(self) -> float:
+        return float(np.average(self.accuracies, weights=self.nums))
+
+    @property
+    def sd(self) -> float:
+        return float(np.std(self.accuracies, ddof=1))
+
+    def as_json(self) -> dict[str, object]:
+        """As evaluation.json keeps it."""
+        judged = {"mean": self.mean, "sd": self.sd} if self.nums else {}
+        return {**asdict(self), **judged}
+
+    def __str__(self) -> str:
+        name = "a perceptron" if self.kind == "mlp" else "a regression"
+        if not self.nums:
+            return f"{name}; accuracy unknown, there are too few images"
+        told = f"{self.mean:.4f} +- {self.sd:.4f} (mean and sd of {len(self.nums)} folds)"
+        return f"{name}; accuracy {told}"
