@@ -1,11 +1,14 @@
 """What a net sees of a picture."""
 
+import io
+import itertools
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from eyespot.images.decode import open_image, open_raster
 from eyespot.images.preparation import prepare
 from eyespot.values.arrays import Array
 from eyespot.values.preparation import Fit
@@ -43,6 +46,42 @@ def test_a_picture_of_the_right_shape_passes_through_uncopied(fit: Fit, channels
     pixels = random_pixels(28, 28, channels)
 
     assert prepare(pixels, size=28, channels=channels, fit=fit) is pixels
+
+
+KINDS = {
+    "JPEG": ("L", "RGB", "CMYK"),
+    "PNG": ("1", "L", "LA", "P", "RGB", "RGBA", "I;16"),
+    "GIF": ("L", "P", "RGB"),
+    "WEBP": ("RGB", "RGBA"),
+}
+
+
+def stored(mode: str, kind: str, size: tuple[int, int], orientation: int) -> bytes:
+    """A picture of noise with soft shapes in it, the way that a camera held it."""
+    width, height = size
+    pixels = random_pixels(height, width, 4) // 4 + np.arange(width, dtype=np.uint8)[:, None]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    buffer = io.BytesIO()
+    image = Image.fromarray(pixels)
+    image = image.convert("L").convert(mode) if mode == "I;16" else image.convert(mode)
+    image.save(buffer, kind, exif=exif)
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize("size", [(28, 28), (57, 40), (40, 57), (9, 1), (1, 9), (1, 1)])
+@pytest.mark.parametrize(("kind", "mode"), [(kind, mode) for kind in KINDS for mode in KINDS[kind]])
+def test_a_picture_gives_the_same_bits_before_it_is_an_array_as_after(
+    kind: str, mode: str, size: tuple[int, int]
+) -> None:
+    for orientation in range(1, 9):
+        data = stored(mode, kind, size, orientation)
+        for fit, wanted in itertools.product(FITS, (1, 3)):
+            early, late = (
+                prepare(one, size=28, channels=wanted, fit=fit)  # type: ignore[arg-type]
+                for one in (open_raster(data), open_image(data).pixels)
+            )
+            np.testing.assert_array_equal(early, late)
 
 
 @pytest.mark.parametrize("fit", FITS)

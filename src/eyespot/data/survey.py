@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 
 from eyespot.errors import DataError, ImageError, count
-from eyespot.images.decode import open_image
+from eyespot.images.decode import open_raster
 from eyespot.images.parallel import in_order
+from eyespot.images.pixels import Raster, raster_shape
 from eyespot.images.preparation import prepare
 from eyespot.values.arrays import Array
 from eyespot.values.dataset import Dataset, ImageInput
@@ -56,43 +57,40 @@ def survey(dataset: Dataset) -> Survey:
 def _look(source: ImageInput) -> tuple[int, bool, bool] | ImageError:
     """Longer side, whether it is coloured, whether its ground is plain; the pixels are let go."""
     try:
-        pixels = open_image(source).pixels
+        raster = open_raster(source)
     except ImageError as error:
         return error
-    ink = _plain_ground(pixels) and not _many_coloured(pixels)
-    return max(pixels.shape[:2]), _coloured(pixels), ink
+    height, width, channels = raster_shape(raster)
+    ink = _plain_ground(raster) and not (channels == 3 and _many_coloured(raster))
+    return max(height, width), channels == 3 and _coloured(raster), ink
 
 
-def _coloured(pixels: Array) -> bool:
+def _coloured(raster: Raster) -> bool:
     """Whether the channels differ by more than the noise of a compressed grey picture."""
-    if pixels.shape[2] == 1:
-        return False
-    small = prepare(pixels, size=32, channels=3, fit="stretch").astype(np.int16)
+    small = prepare(raster, size=32, channels=3, fit="stretch").astype(np.int16)
     return bool((small.max(axis=2) - small.min(axis=2)).mean() > 6)
 
 
-def _plain_ground(pixels: Array) -> bool:
+def _plain_ground(raster: Raster) -> bool:
     """Whether the median of its border is, within an eighth, the brightness of half of the picture
     and of 70 % of the border itself.
 
     So are 86 % of sklearn's digits and all of MNIST, but 22 % of photos of cats and dogs; half of
     the picture alone takes 40 % of the photos.
     """
-    side = min(64, max(pixels.shape[:2]))
-    grey = prepare(pixels, size=side, channels=1, fit="stretch")[:, :, 0].astype(np.int16)
+    side = min(64, max(raster_shape(raster)[:2]))
+    grey = prepare(raster, size=side, channels=1, fit="stretch")[:, :, 0].astype(np.int16)
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     ground = np.median(border)
     return _near(grey, ground) >= 0.5 and _near(border, ground) >= 0.7
 
 
-def _many_coloured(pixels: Array) -> bool:
+def _many_coloured(raster: Raster) -> bool:
     """Whether a seventh of the picture has another hue than its ground, as goods on a table do.
 
     Strokes of a coloured pen cover less.
     """
-    if pixels.shape[2] == 1:
-        return False
-    small = prepare(pixels, size=32, channels=3, fit="stretch").astype(np.int16)
+    small = prepare(raster, size=32, channels=3, fit="stretch").astype(np.int16)
     border = np.concatenate([small[0], small[-1], small[:, 0], small[:, -1]])
     apart = small - np.median(border, axis=0)
     return _mean(apart.max(axis=2) - apart.min(axis=2) > 24) > 1 / 7

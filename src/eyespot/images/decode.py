@@ -19,11 +19,13 @@ from PIL import Image, UnidentifiedImageError
 from eyespot.errors import ImageError
 from eyespot.images.pixels import (
     MAX_PIXELS,
+    Raster,
     array_pixels,
     array_shape,
     check_size,
-    image_pixels,
+    image_raster,
     orientation_of,
+    raster_pixels,
 )
 from eyespot.values.arrays import Array
 from eyespot.values.dataset import ImageInput
@@ -73,6 +75,17 @@ class Opened(NamedTuple):
     remarks: tuple[str, ...]
 
 
+def open_raster(source: ImageInput) -> Raster:
+    """What one image shows, before it is an array of pixels where that can be.
+
+    For whoever shrinks it: an array of a whole photo takes as long as to decode it. A PIL image or
+    array that needs no change comes back as it is. Raises ImageError with the reason, as below.
+    """
+    _silence_pillow()
+    with _failures_as_image_errors():
+        return _decoded(source)[0]
+
+
 def open_image(source: ImageInput) -> Opened:
     """The pixels of one image, and what a person should know about them.
 
@@ -81,7 +94,10 @@ def open_image(source: ImageInput) -> Opened:
     """
     _silence_pillow()
     with _failures_as_image_errors():
-        return _opened(source)
+        raster, image = _decoded(source)
+        # In this order: to look for a second frame may lose the pixels of the first.
+        pixels = raster_pixels(raster)
+        return Opened(pixels, () if image is None else _remarks(image, _suffix(source)))
 
 
 def image_size(source: ImageInput) -> tuple[int, int]:
@@ -131,27 +147,33 @@ def _failures_as_image_errors() -> Iterator[None]:
         raise ImageError(f"is {'cut off' if cut_off else 'damaged'} ({reason})") from error
 
 
-def _opened(source: ImageInput) -> Opened:
+def _decoded(source: ImageInput) -> tuple[Raster, Image.Image | None]:
+    """What a picture shows and, of a file or bytes, the picture that Pillow made of it."""
     if isinstance(source, np.ndarray):
-        return Opened(array_pixels(source), ())
+        return array_pixels(source), None
     if isinstance(source, Image.Image):
         check_size(source.size)
-        return Opened(image_pixels(source), ())
-    if isinstance(source, bytes):
-        image, suffix = _identified(source), ""
-    else:
-        image, suffix = _identified(_read(source)), Path(source).suffix.lower()
-    kind = "JPEG" if image.format == "MPO" else str(image.format)
-    if kind == "TIFF" and suffix in _RAW_SUFFIXES:  # the TIFF in it is a thumbnail
+        return image_raster(source), None
+    image = _identified(source if isinstance(source, bytes) else _read(source))
+    if image.format == "TIFF" and (suffix := _suffix(source)) in _RAW_SUFFIXES:
+        # The TIFF in it is a thumbnail.
         raise ImageError(f"is a camera's raw picture ({suffix}); save it as JPEG or PNG")
-    pixels = image_pixels(image)
+    return image_raster(image), image
+
+
+def _remarks(image: Image.Image, suffix: str) -> tuple[str, ...]:
+    kind = "JPEG" if image.format == "MPO" else str(image.format)
     remarks = []
     if _has_more_frames(image):
         several = "several pages; the first page" if kind == "TIFF" else "animated; the first frame"
         remarks.append(f"{several} is used")
     if suffix not in _SUFFIXES[kind] and suffix in IMAGE_SUFFIXES | FOREIGN_SUFFIXES:
         remarks.append(f"{kind} data under the name {suffix}")
-    return Opened(pixels, tuple(remarks))
+    return tuple(remarks)
+
+
+def _suffix(source: ImageInput) -> str:
+    return Path(source).suffix.lower() if isinstance(source, Path | str) else ""
 
 
 def _read(path: Path | str) -> bytes:
@@ -167,7 +189,10 @@ def _read(path: Path | str) -> bytes:
         if status.st_size > MAX_BYTES:
             raise ImageError(_too_many_bytes(status.st_size))
         with open(path, "rb") as file:
-            return file.read(MAX_BYTES + 1)  # it may have grown since
+            data = file.read(status.st_size + 1)
+            if len(data) <= status.st_size:
+                return data
+            return data + file.read(MAX_BYTES - status.st_size)  # it has grown since
     except FileNotFoundError as error:
         raise ImageError("is missing") from error
     except (OSError, ValueError) as error:  # ValueError: a null character in the name

@@ -22,6 +22,7 @@ from eyespot.errors import ImageError
 from eyespot.images.finding import Found, find_character
 from eyespot.images.inkstyle import cut_off, resembles
 from eyespot.images.paper import Paper, read_paper, slid
+from eyespot.images.pixels import Raster, raster_pixels, raster_shape
 from eyespot.images.preparation import prepare
 from eyespot.images.redrawing import redrawn
 from eyespot.values.arrays import Array
@@ -44,25 +45,25 @@ class Character:
 
 
 def bridged(
-    pixels: Array, style: InkStyle | None, *, size: int, channels: Literal[1, 3], fit: Fit
+    raster: Raster, style: InkStyle | None, *, size: int, channels: Literal[1, 3], fit: Fit
 ) -> Array:
     """uint8 (S, S, C): a decoded picture as the model's training set would show it.
 
     Raises ImageError where nothing is written.
     """
-    return crossed(pixels, style, size=size, channels=channels, fit=fit)[0]
+    return crossed(raster, style, size=size, channels=channels, fit=fit)[0]
 
 
 def crossed(
-    pixels: Array, style: InkStyle | None, *, size: int, channels: Literal[1, 3], fit: Fit
+    raster: Raster, style: InkStyle | None, *, size: int, channels: Literal[1, 3], fit: Fit
 ) -> tuple[Array, Character | None]:
     """The same, and the character that was redrawn; None if the picture passed as it is."""
-    plain = prepare(pixels, size=size, channels=channels, fit=fit)
+    plain = prepare(raster, size=size, channels=channels, fit=fit)
     if style is None or resembles(plain, style):
         return plain, None
-    if plain is pixels and cut_off(plain, style):
+    if raster_shape(raster) == plain.shape and cut_off(plain, style):
         return plain, None
-    character = character_of(pixels)
+    character = character_of(raster_pixels(raster))
     drawn = redrawn(character.ink, character.threshold, style, size)
     return drawn[..., np.newaxis].repeat(channels, axis=2), character
 

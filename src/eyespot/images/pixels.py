@@ -1,5 +1,8 @@
 """A decoded PIL image, or an array, to uint8 pixels (H, W, C), C 1 for grey and 3 for colour.
 
+A raster is the same before it is an array: pixels, or an upright PIL image in mode L or RGB.
+Whoever only shrinks it need not pay for an array of all of it.
+
 The same rules for both:
 
     alpha               over white; over black where what is to be seen would not be, being nearly
@@ -22,13 +25,27 @@ from PIL import Image
 from eyespot.errors import ImageError
 from eyespot.values.arrays import Array
 
+Raster = Array | Image.Image
+
 MAX_PIXELS = 50_000_000
 
 _ORIENTATION_TAG = 0x0112
 _LEAST_DARK = 40  # of 255, that ink has on average which is seen on white
 
-# Converted a strip at a time, a large picture needs its memory twice and not four times.
-_STRIP_PIXELS = 2**20
+# Converted a strip at a time, a large picture needs its memory twice and not four times. Strips of
+# fewer than 128 kB come from memory that the process has already, which larger ones do not: those
+# take four times as long.
+_STRIP_PIXELS = 2**15
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def check_size(size: tuple[int, int]) -> None:
@@ -42,14 +59,28 @@ def check_size(size: tuple[int, int]) -> None:
         )
 
 
-def image_pixels(image: Image.Image) -> Array:
-    """The pixels of a PIL image, decoded now if they are not yet."""
+def image_raster(image: Image.Image) -> Raster:
+    """What a PIL image shows, decoded now if it is not yet."""
     image.load()
+    orientation = orientation_of(image)
+    if image.mode in ("L", "RGB") and not image.has_transparency_data:
+        return image if orientation == 1 else image.transpose(_TURNS[orientation])
     if image.mode in ("I", "F") or image.mode.startswith("I;16"):
-        pixels = _numbers_as_bytes(image)
-    else:
-        pixels = _bands_as_bytes(image)
-    return _turned(pixels, orientation_of(image))
+        return _turned(_numbers_as_bytes(image), orientation)
+    return _turned(_bands_as_bytes(image), orientation)
+
+
+def raster_pixels(raster: Raster) -> Array:
+    """All of it, uint8 (H, W, C)."""
+    return raster if isinstance(raster, np.ndarray) else _bands_as_bytes(raster)
+
+
+def raster_shape(raster: Raster) -> tuple[int, int, int]:
+    """(H, W, C)."""
+    if isinstance(raster, Image.Image):
+        return raster.height, raster.width, len(raster.getbands())
+    height, width, channels = raster.shape
+    return height, width, channels
 
 
 def _bands_as_bytes(image: Image.Image) -> Array:

@@ -18,69 +18,75 @@ from typing import Literal, assert_never
 import numpy as np
 from PIL import Image
 
+from eyespot.images.pixels import Raster, raster_pixels, raster_shape
 from eyespot.values.arrays import Array
 from eyespot.values.preparation import Fit
 
 
-def prepare(pixels: Array, *, size: int, channels: Literal[1, 3], fit: Fit) -> Array:
+def prepare(raster: Raster, *, size: int, channels: Literal[1, 3], fit: Fit) -> Array:
     """uint8 (size, size, channels) of a decoded picture, uint8 (H, W, 1) or (H, W, 3).
 
-    A picture that has this shape already comes back as it is, not copied.
+    Pixels that have this shape already come back as they are, not copied.
     """
-    if pixels.shape == (size, size, channels):
-        return pixels
+    if raster_shape(raster) == (size, size, channels):
+        return raster_pixels(raster)
+    image = _image(raster)
     if fit == "crop":
-        pixels = _centre_square(pixels)
-    if channels == 1 and pixels.shape[2] == 3:
-        pixels = _grey(pixels)
+        image = _centre_square(image)
+    if channels == 1 and image.mode == "RGB":
+        image = image.convert("L")
     if fit == "pad":
-        prepared = _padded(pixels, size)
+        prepared = _padded(image, size)
     elif fit == "stretch" or fit == "crop":
-        prepared = resized(pixels, size, size)
+        prepared = resized(image, size, size)
     else:
         assert_never(fit)
     return prepared if prepared.shape[2] == channels else prepared.repeat(channels, axis=2)
 
 
-def _centre_square(pixels: Array) -> Array:
-    height, width = pixels.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return pixels[top : top + side, left : left + side]
+def _image(raster: Raster) -> Image.Image:
+    if isinstance(raster, Image.Image):
+        return raster
+    return Image.fromarray(raster[..., 0] if raster.shape[2] == 1 else raster)
 
 
-def _grey(pixels: Array) -> Array:
-    return np.asarray(Image.fromarray(pixels).convert("L"))[..., np.newaxis]
+def _centre_square(image: Image.Image) -> Image.Image:
+    side = min(image.size)
+    left, top = (image.width - side) // 2, (image.height - side) // 2
+    return image.crop((left, top, left + side, top + side))
 
 
-def _padded(pixels: Array, size: int) -> Array:
+def _padded(image: Image.Image, size: int) -> Array:
     """The whole picture in the middle of a square; a side keeps at least one pixel."""
-    height, width = pixels.shape[:2]
+    width, height = image.size
     if height == width:
-        return resized(pixels, size, size)
+        return resized(image, size, size)
     longest = max(height, width)
     new_height = max(1, (2 * height * size + longest) // (2 * longest))
     new_width = max(1, (2 * width * size + longest) // (2 * longest))
     top, left = (size - new_height) // 2, (size - new_width) // 2
-    square = np.empty((size, size, pixels.shape[2]), np.uint8)
-    square[:] = _border_colour(pixels)
-    square[top : top + new_height, left : left + new_width] = resized(pixels, new_width, new_height)
+    small = resized(image, new_width, new_height)
+    square = np.empty((size, size, small.shape[2]), np.uint8)
+    square[:] = _border_colour(image)
+    square[top : top + new_height, left : left + new_width] = small
     return square
 
 
-def _border_colour(pixels: Array) -> Array:
+def _border_colour(image: Image.Image) -> Array:
     """Median per channel of the outermost pixels; of two middle values the larger."""
-    rows = pixels[[0, -1]].reshape(-1, pixels.shape[2])
-    columns = pixels[1:-1, [0, -1]].reshape(-1, pixels.shape[2])
-    border = np.concatenate([rows, columns])
+    width, height = image.size
+    lines = [(0, 0, width, 1), (0, height - 1, width, height)]
+    lines += [(left, 1, left + 1, max(1, height - 1)) for left in (0, width - 1)]
+    data = b"".join(image.crop(line).tobytes() for line in lines)
+    border = np.frombuffer(data, np.uint8).reshape(-1, len(image.getbands()))
     middle = len(border) // 2
     median: Array = np.partition(border, middle, axis=0)[middle]
     return median
 
 
-def resized(pixels: Array, width: int, height: int) -> Array:
+def resized(raster: Raster, width: int, height: int) -> Array:
     """uint8 (height, width, C) of uint8 (H, W, C)."""
-    image = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    image = _image(raster)
     # One after the other: Pillow 13 itself would begin with the height where it shrinks more.
     wide = image.resize((width, image.height), Image.Resampling.BILINEAR)
     both = wide.resize((width, height), Image.Resampling.BILINEAR)

@@ -15,7 +15,7 @@ from eyespot.data.selection import selected
 from eyespot.data.sources.unlabelled import pictures
 from eyespot.errors import DataError, ImageError, ModelError, UsageError
 from eyespot.files.atomic import write_bytes
-from eyespot.images.decode import open_image
+from eyespot.images.decode import open_raster
 from eyespot.images.preparation import prepare
 from eyespot.line.featuring import load_features, rows_key
 from eyespot.line.progress import Progress, Silence
@@ -74,7 +74,7 @@ def find(
         raise UsageError(f"top = {top}; give 1 or more")
     known = _torch_model(model)
     try:
-        query = prepared(open_image(image).pixels, known.preparation)
+        query = prepared(image, known.preparation)
     except ImageError as error:
         raise DataError(
             f"{image if isinstance(image, str | Path) else 'the image'} {error}"
@@ -118,7 +118,7 @@ def write_sheet(path: Path, found: Found, image: ImageInput) -> None:
     for one in found.near:
         captions.append((f"{one.label + '  ' if one.label else ''}{one.distance:.3f}", False))
     sheet = [
-        prepare(open_image(source).pixels, size=_SIDE, channels=3, fit="pad")
+        prepare(open_raster(source), size=_SIDE, channels=3, fit="pad")
         for source in (image, *near.images)
     ]
     with style():

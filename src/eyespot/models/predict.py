@@ -9,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 
 from eyespot.errors import ImageError
-from eyespot.images.decode import open_image
+from eyespot.images.decode import open_raster
 from eyespot.images.ink import bridged
 from eyespot.images.parallel import in_order, num_cores
 from eyespot.models.conformal import prediction_sets, scores_for
@@ -37,7 +37,7 @@ def prepared(source: ImageInput, preparation: Preparation) -> Array:
     which nothing is written.
     """
     return bridged(
-        open_image(source).pixels,
+        open_raster(source),
         preparation.ink,
         size=preparation.size,
         channels=preparation.channels,
