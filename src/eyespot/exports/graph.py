@@ -1,7 +1,7 @@
 """An ONNX graph under construction: a node a call, arrays by name.
 
-Written by hand and not traced from torch: a trace needs a package that is larger than all that a
-served model needs, takes seconds, and leaves in the graph what a trained net has no more use for.
+Written by hand and not traced from torch, but for trunks of others: a trace leaves in the graph
+what a trained net has no more use for, and torch's new way to make one needs a package besides.
 The parity check is what makes that safe.
 """
 
@@ -48,6 +48,10 @@ class Graph:
 
     def integers(self, *value: int) -> str:
         """The name of an int64 vector: axes, a shape, where a slice begins."""
+        return self._constant(np.array(value, np.int64))
+
+    def integer(self, value: int) -> str:
+        """The name of a single int64, which is no vector: a place."""
         return self._constant(np.array(value, np.int64))
 
     def _constant(self, value: Array) -> str:

@@ -24,6 +24,7 @@ from eyespot.exports.layers import (
     scale_of,
 )
 from eyespot.exports.refusal import add_refusal
+from eyespot.exports.trunks import add_trunk
 from eyespot.models.torch_model import TorchModel
 from eyespot.nets.backbone import BackboneNet
 from eyespot.nets.convnet import ConvNet, Stage
@@ -88,12 +89,12 @@ def _add_answered(
     name: str,
 ) -> tuple[str, str | None]:
     """The logits, their mean over the views, and the refusals of the first view."""
-    logits, activations = _add_net(graph, x, net, name)
+    logits, activations = _add_net(graph, x, net, size, name)
     others = list(_add_views(graph, x, views, size))
     if others:
         # One after the other in one batch: ten times the nodes would be slower to load and to run.
         batch = graph.add("Concat", *others, attributes={"axis": 0})
-        answers, _ = _add_net(graph, batch, net, name)
+        answers, _ = _add_net(graph, batch, net, size, name)
         width = _num_classes(net)
         each = graph.add("Reshape", answers, graph.integers(len(others), -1, width))
         of_others = graph.add("ReduceSum", each, graph.integers(0), attributes={"keepdims": 0})
@@ -124,7 +125,7 @@ def _add_views(graph: Graph, x: str, views: Views, size: int) -> list[str]:
     return found
 
 
-def _add_net(graph: Graph, x: str, net: nn.Module, name: str) -> tuple[str, list[str]]:
+def _add_net(graph: Graph, x: str, net: nn.Module, size: int, name: str) -> tuple[str, list[str]]:
     """The logits, and the activations as the net's own `activations` gives them."""
     normalise, body = net.children()
     if isinstance(body, ConvNet):
@@ -134,8 +135,9 @@ def _add_net(graph: Graph, x: str, net: nn.Module, name: str) -> tuple[str, list
     if isinstance(body, BackboneNet) and isinstance(body.trunk, MobileNetV1):
         return _add_mobilenet(graph, x, normalise, body, name)
     if isinstance(body, BackboneNet):
-        kind = body.spec.trunk.architecture
-        raise ModelError(f"the model stands on a {kind}, which no export knows yet")
+        x = add_scale(graph, x, scale_of(normalise), maps=True)
+        activations = add_trunk(graph, x, body.trunk, f"{name}.trunk", size=size)
+        return _add_head(graph, activations[-1], body.head, f"{name}.head"), activations
     raise ModelError(f"the model has a net {type(body).__name__}, which no export knows yet")
 
 

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from eyespot.errors import MissingExtra, ModelError
 from eyespot.nets.trunkspec import OnnxSpec
+from eyespot.values.arrays import Array
 
 _MOST_BYTES = 2**31
 
@@ -34,7 +35,7 @@ def read_onnx(path: Path, size: int) -> tuple[OnnxSpec, str]:
     wanted = [number for number in inputs[0].shape[2:] if isinstance(number, int)]
     side = wanted[0] if wanted else size
     try:
-        features = _features(session, np.zeros((2, 3, side, side), np.float32))
+        features = _pooled(_chosen(session, side)[1])
     except Exception as error:  # onnxruntime raises its own kinds
         raise ModelError(
             f"{path} gives no features for pictures of {side}x{side}: {error}"
@@ -58,16 +59,29 @@ class OnnxTrunk(nn.Module):
         self.spec = spec
         self.register_buffer("graph", torch.zeros(spec.num_bytes, dtype=torch.uint8))
         self._running: Any = None
+        self._output: tuple[str, int] | None = None
 
     def forward(self, x_BCHW: Tensor) -> list[Tensor]:
         if x_BCHW.shape[2:] != (self.spec.size, self.spec.size):
             raise RuntimeError(f"the graph wants pictures of {self.spec.size}x{self.spec.size}")
         if x_BCHW.is_meta:
             return [x_BCHW.new_empty(len(x_BCHW), self.spec.num_features)]
+        pictures = np.ascontiguousarray(x_BCHW.detach().float().cpu().numpy())
+        session = self._session()
+        (found,) = session.run([self.output()[0]], {session.get_inputs()[0].name: pictures})
+        return [torch.from_numpy(_pooled(found)).to(x_BCHW.device)]
+
+    def output(self) -> tuple[str, int]:
+        """The name of the output that gives the features, and how many dimensions it has."""
+        if self._output is None:
+            name, found = _chosen(self._session(), self.spec.size)
+            self._output = name, found.ndim
+        return self._output
+
+    def _session(self) -> Any:
         if self._running is None:
             self._running = _session(self.graph.cpu().numpy().tobytes(), "the backbone's graph")
-        pictures = np.ascontiguousarray(x_BCHW.detach().float().cpu().numpy())
-        return [torch.from_numpy(_features(self._running, pictures)).to(x_BCHW.device)]
+        return self._running
 
     def stages(self) -> list[list[nn.Module]]:
         return []
@@ -96,15 +110,22 @@ def _session(data: bytes, name: str) -> Any:
         raise ModelError(f"{name} cannot be run by onnxruntime ({error})") from error
 
 
-def _features(session: Any, pictures: Any) -> Any:
-    """float32 (B, D): the first output that can be read so; a map's mean, the first of tokens."""
-    outputs = session.run(None, {session.get_inputs()[0].name: pictures})
-    for found in outputs:
-        if found.dtype == np.float32 and len(found) == len(pictures):
-            if found.ndim == 4:
-                return found.mean(axis=(2, 3))
-            if found.ndim == 3:
-                return np.ascontiguousarray(found[:, 0])
-            if found.ndim == 2:
-                return found
+def _chosen(session: Any, side: int) -> tuple[str, Array]:
+    """The first output that features can be read from: its name, and what it gives for two.
+
+    Raises ValueError where there is none.
+    """
+    pictures = np.zeros((2, 3, side, side), np.float32)
+    names = [one.name for one in session.get_outputs()]
+    outputs = session.run(names, {session.get_inputs()[0].name: pictures})
+    for name, found in zip(names, outputs, strict=True):
+        if found.dtype == np.float32 and found.ndim in (2, 3, 4) and len(found) == len(pictures):
+            return name, found
     raise ValueError(f"its outputs have the shapes {[one.shape for one in outputs]}")
+
+
+def _pooled(found: Array) -> Array:
+    """float32 (B, D): a map's mean, the first of tokens."""
+    if found.ndim == 4:
+        found = found.mean(axis=(2, 3))
+    return np.ascontiguousarray(found[:, 0]) if found.ndim == 3 else found

@@ -48,6 +48,7 @@ class TransformersTrunk(nn.Module):
 
     def __init__(self, spec: TransformersSpec) -> None:
         super().__init__()
+        self.architecture = spec.architecture
         config, model = config_and_class(spec)
         try:
             self.model = model(config, **_extras(spec))
