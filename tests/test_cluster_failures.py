@@ -45,7 +45,9 @@ def of_ray_data(said: str) -> Exception:
             "Ray gave up: KeyError: 'x'",
         ),
         (
-            of_ray_data("eyespot.errors.ResourceError: the disk is full"),
+            of_ray_data(
+                "OSError: full\n\nDuring it\n\neyespot.errors.ResourceError: the disk is full"
+            ),
             ResourceError,
             "the disk is full",
         ),

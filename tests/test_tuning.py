@@ -10,7 +10,8 @@ import eyespot
 from conftest import halves
 from eyespot.errors import MissingExtra, UsageError
 from eyespot.files.tables import read_table
-from eyespot.line.searching import spans_of
+from eyespot.line.engine import Here
+from eyespot.line.searching import spans_of, study_of
 from eyespot.training.recipe import Recipe
 from eyespot.values.dataset import Dataset
 
@@ -77,17 +78,31 @@ def test_the_test_part_changes_nothing(tmp_path, tune):
 
 def test_a_search_goes_on_where_it_was_killed(tmp_path, tune):
     """A trial that was cut off does not count; those that ended are not made again."""
-    from eyespot.line.searching import study_of
-
     whole = tune(data(), settings=FIELDS, trials=4, out=tmp_path / "whole")
     tune(data(), settings=FIELDS, trials=2, out=tmp_path / "cut")
     study_of(tmp_path / "cut" / "trials.journal").ask()  # as a kill leaves it
 
     again = tune(data(), settings=FIELDS, trials=4, out=tmp_path / "cut")
 
-    made = [trial for trial in again.trials if trial.epochs]
-    assert len(made) == 4
-    assert [trial.fields for trial in made[:2]] == [trial.fields for trial in whole.trials[:2]]
+    assert [trial.number for trial in again.trials] == [1, 2, 4, 5]
+    assert [trial.fields for trial in again.trials[:2]] == [t.fields for t in whole.trials[:2]]
+
+
+def test_the_recipe_itself_is_tried_again_if_it_was_cut_off(tmp_path, tune):
+    class Interrupted(Here):
+        def each(self, task, shared, items, tell):
+            study_of(shared.journal).ask()  # as a kill leaves it
+            raise KeyboardInterrupt
+
+    settings = {**FIELDS, "rate": 0.01, "zoom": 0.1}
+    asked = {"settings": settings, "trials": 2, "over": ["rate", "zoom"], "out": tmp_path / "s"}
+    with pytest.raises(KeyboardInterrupt) as error:
+        tune(data(), engine=Interrupted(), **asked)
+
+    assert error.value.__notes__ == [f"go on with the same command and --out {tmp_path / 's'}"]
+    tuned = tune(data(), **asked)
+    assert tuned.first.fields == {"rate": 0.01, "zoom": 0.1}
+    assert len(tuned.trials) == 2
 
 
 def test_another_search_is_not_mixed_in(tmp_path, tune):

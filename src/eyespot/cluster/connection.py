@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import socket
+import sys
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from eyespot.errors import EyespotError, MissingExtra, UsageError, count
 _LEAST_STORE = 80 * 2**20  # bytes; Ray refuses less
 _SECONDS_TO_ANSWER = 5.0
 _HOME = re.compile(r"(?:(?P<client>ray)://)?(?P<host>[^:/\s]+):(?P<port>\d{1,5})")
+_TOKEN = re.compile("AuthToken|[Aa]uthentication token")
 _VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
 
 
@@ -51,6 +53,7 @@ def joined(wanted: str, *, action: str, store: int = 0) -> Iterator[Cluster]:
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     # Ray's own 15 gives its workers a thirtieth of a core that anything else wants as well.
     os.environ.setdefault("RAY_worker_niceness", "0")
+    os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")  # else it writes to stderr as well
     with warnings.catch_warnings():  # Ray's own code calls what Ray has deprecated
         warnings.simplefilter("ignore")
         import ray
@@ -77,22 +80,50 @@ def _start(wanted: str, store: int) -> None:
         "object_store_memory": max(store, _LEAST_STORE),
     }
     before = signal.getsignal(signal.SIGTERM)
+    if wanted not in ("auto", "local"):
+        _check_address(wanted)
     try:
-        if wanted == "local":
-            ray.init(address="local", **own, **quiet)
-        elif wanted == "auto":
-            try:
-                ray.init(address="auto", **quiet)
-            except ConnectionError:
+        with _hushed():
+            if wanted == "local" or wanted == "auto" and not _join_own(quiet):
                 ray.init(address="local", **own, **quiet)
-        else:
-            _check_address(wanted)
-            ray.init(address=wanted, **quiet)
-    except (RuntimeError, ConnectionError, ValueError) as error:
+            elif wanted != "auto":
+                ray.init(address=wanted, **quiet)
+    except (RuntimeError, ConnectionError, ValueError, ray.exceptions.RayError) as error:
         raise _not_joined(wanted, error) from error
     finally:  # Ray takes the signal for itself
         with contextlib.suppress(ValueError, TypeError):
             signal.signal(signal.SIGTERM, before)
+
+
+def _join_own(quiet: dict[str, Any]) -> bool:
+    """Joins the cluster of this machine or of RAY_ADDRESS; whether there is one."""
+    import ray
+
+    try:
+        ray.init(address="auto", **quiet)
+    except ConnectionError as error:
+        if _TOKEN.search(_all_said(error)):
+            raise
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _hushed() -> Iterator[None]:
+    """Ray's parts in C++ write to stderr while they start, whatever they are told."""
+    try:
+        sys.stderr.flush()
+        kept = os.dup(2)
+    except (OSError, AttributeError):  # there is no stderr
+        yield
+        return
+    try:
+        with open(os.devnull, "wb") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def _check_address(address: str) -> None:
@@ -111,7 +142,13 @@ def _check_address(address: str) -> None:
 
 
 def _not_joined(wanted: str, error: Exception) -> EyespotError:
-    said = str(error)
+    said = _all_said(error)
+    if _TOKEN.search(said):
+        where = "of this machine" if wanted == "auto" else f"at {wanted}"
+        return EyespotError(
+            f"the cluster {where} wants a token; set RAY_AUTH_MODE=token, and copy "
+            "~/.ray/auth_token from its first machine to this one"
+        )
     versions = _VERSIONS.findall(said)
     if len(versions) >= 2:
         (ray, python), (own_ray, own_python) = versions[:2]
@@ -120,6 +157,15 @@ def _not_joined(wanted: str, error: Exception) -> EyespotError:
             f"{own_ray} on Python {own_python}; install the same versions on all machines"
         )
     return EyespotError(f"the cluster {wanted} cannot be joined: {first_line(said)}")
+
+
+def _all_said(error: BaseException | None) -> str:
+    """What an error and those before it say."""
+    said = []
+    while error is not None:
+        said.append(str(error))
+        error = error.__cause__ or error.__context__
+    return "\n".join(said)
 
 
 def _quiet() -> None:

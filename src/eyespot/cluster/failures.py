@@ -69,13 +69,14 @@ def _raised(under: list[BaseException]) -> EyespotError | str | None:
     for one in under:
         if isinstance(one, EyespotError):
             return _bare(one)
-    for one in under:
-        for kind, said in _LAST_LINE.findall(_COLOUR.sub("", str(one))):
-            own = getattr(errors, kind.removeprefix("eyespot.errors."), None)
-            if isinstance(own, type) and issubclass(own, EyespotError):
-                return _made(own, said)
-            if not kind.startswith("ray."):
-                return f"{kind}: {said[:300]}"
+    told = [found for one in under for found in _LAST_LINE.findall(_COLOUR.sub("", str(one)))]
+    for kind, said in told:
+        own = getattr(errors, kind.removeprefix("eyespot.errors."), None)
+        if isinstance(own, type) and issubclass(own, EyespotError):
+            return _made(own, said)
+    for kind, said in told:
+        if not kind.startswith("ray."):
+            return f"{kind}: {said[:300]}"
     return None
 
 

@@ -1,6 +1,9 @@
 """`predict` on a cluster: Ray Data hands portions to a pool of workers that hold the model."""
 
+import atexit
+import contextlib
 import hashlib
+import os
 import pickle
 import tempfile
 import time
@@ -14,7 +17,7 @@ from eyespot.cluster.connection import Cluster, joined
 from eyespot.cluster.parts import Counts, begin, counted, held, write_part
 from eyespot.cluster.portions import Portion, Stock, stock
 from eyespot.cluster.storage import Place, place
-from eyespot.errors import UsageError
+from eyespot.errors import ResourceError, UsageError
 from eyespot.models.loading import load, model_path
 from eyespot.models.predict import Asked, answers
 from eyespot.values.arrays import Array
@@ -71,7 +74,7 @@ def predict_on(
         "size": found.size,
         "accept_all": asked.accept_all,
     }
-    with held(target):
+    with held(target), _going_on():
         done = begin(target, manifest)
         kept = target / path.name
         kept.write(data)  # where every worker finds it
@@ -88,6 +91,16 @@ def predict_on(
         counts = counted(target, num=found.num, num_portions=found.num_portions)
     seconds = time.perf_counter() - started
     return Answered(out=target.shown, counts=counts, fresh=fresh, seconds=seconds)
+
+
+@contextlib.contextmanager
+def _going_on() -> Iterator[None]:
+    """Tells an interruption that nothing is lost."""
+    try:
+        yield
+    except (KeyboardInterrupt, ResourceError) as error:
+        error.add_note("the same command goes on from here")
+        raise
 
 
 def _known(found: Stock, done: set[int]) -> int:
@@ -131,16 +144,16 @@ def _run(
 
 
 class Answering:
-    """A worker that holds the model."""
+    """A worker that holds the model. begun: given on Ray alone."""
 
-    def __init__(
-        self, model: Place, out: Place, asked: Asked, begun: Begun = lambda number: 1
-    ) -> None:
+    def __init__(self, model: Place, out: Place, asked: Asked, begun: Begun | None = None) -> None:
         with tempfile.TemporaryDirectory(prefix="eyespot-model-") as folder:
             path = Path(folder, Path(model.path).name)
             path.write_bytes(model.read())
             self._model = load(path)
         self._out, self._asked, self._begun = out, asked, begun
+        if begun:  # at its end a process of Ray 2.60 may hang for ever in exit handlers of C++
+            atexit.register(os._exit, 0)
 
     def __call__(self, batch: dict[str, Array]) -> dict[str, Array]:
         """Answers a portion and writes its part; how many pictures it was."""
@@ -150,7 +163,8 @@ class Answering:
         return {"num": np.array(told, np.int64)}
 
     def _answer(self, portion: Portion) -> int:
-        opened = safe_images(portion, self._begun(portion.number))
+        attempt = self._begun(portion.number) if self._begun else 1
+        opened = safe_images(portion, attempt)
         places = range(len(portion.images))
         said = answers(self._model, places, portion.names, self._asked, fetch=opened)
         return write_part(self._out, portion.number, said)["num"]

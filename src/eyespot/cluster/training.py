@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from eyespot.cluster.connection import Cluster, joined
+from eyespot.cluster.failures import told
 from eyespot.cluster.listening import Distant, listening
 from eyespot.data.loading import Loaded
 from eyespot.data.splits import Split
@@ -72,7 +73,8 @@ class OnRay:
                 "tell": ear,
             }
             try:
-                self._fit(given, str(scratch))
+                with told():
+                    self._fit(given, str(scratch))
             finally:
                 shutil.rmtree(scratch, ignore_errors=True)
                 remove_leftovers(run.path)  # of a worker that was killed while it wrote
@@ -90,7 +92,8 @@ class OnRay:
             try:
                 while waiting:
                     ready, waiting = ray.wait(waiting)
-                    ray.get(ready)
+                    with told():
+                        ray.get(ready)
             finally:  # one has failed, or the user has had enough
                 for late in waiting:
                     ray.cancel(late, force=True)

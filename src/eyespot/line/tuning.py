@@ -4,15 +4,16 @@ import contextlib
 import importlib.util
 import json
 import math
+import shlex
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from eyespot.data.summary import described
 from eyespot.data.survey import survey
-from eyespot.errors import DataError, EyespotError, MissingExtra, UsageError
+from eyespot.errors import DataError, EyespotError, MissingExtra, ResourceError, UsageError
 from eyespot.files.atomic import write_bytes, write_json, write_text
 from eyespot.files.lock import owned
 from eyespot.files.run import Run, new_run
@@ -35,28 +36,28 @@ from eyespot.training.fitting import fitted_to_images, fitted_to_number
 from eyespot.training.recipe import Recipe
 from eyespot.training.recipefile import read_recipe
 
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
 TRIALS = 20  # where neither a number nor a time is given
 MOST_TRIALS = 1_000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Tuned:
-    """How a search ended. best: its recipe, not fitted yet. The accuracies are of the validation
-    part, by which the best was chosen, so that its own is too good; the test part will say."""
+    """How a search ended. best: its recipe, not fitted yet. first: of the recipe that the search
+    began with. The accuracies are of the validation part, by which the best was chosen, so that its
+    own is too good; the test part will say."""
 
     path: Path
     best: Recipe
+    first: Trial
     trials: tuple[Trial, ...]
     seconds: float
 
     @property
     def winner(self) -> Trial:
         return max(_ended(self.trials), key=_merit)
-
-    @property
-    def first(self) -> Trial:
-        """Of the recipe that the search began with."""
-        return self.trials[0]
 
     @property
     def recipe(self) -> Path:
@@ -147,7 +148,11 @@ def tune(
         )
         known = _prepare(shared)
         tell.say(f"searching {', '.join(spans)}; {number - known} trials to go")
-        (engine or Here()).each(try_one, shared, range(known, number), tell)
+        try:
+            (engine or Here()).each(try_one, shared, range(known, number), tell)
+        except (KeyboardInterrupt, ResourceError) as error:
+            error.add_note(f"go on with the same command and --out {shlex.quote(str(run.path))}")
+            raise
         tuned = _told(run.path, shared, time.perf_counter() - started)
     return tuned
 
@@ -177,17 +182,32 @@ def _prepare(search: Search) -> int:
     study = study_of(search.journal)
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
-    if not study.trials:
+    made = _made(search)
+    waiting = study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+    if not any(map(_is_first, (*made, *waiting))):
         study.enqueue_trial(dict(search.base))
+    return len(made)
+
+
+def _made(search: Search) -> "list[FrozenTrial]":
+    """The trials that came to an end, or were given up."""
+    from optuna.trial import TrialState
+
     over = (TrialState.COMPLETE, TrialState.PRUNED)
-    return len(study.get_trials(deepcopy=False, states=over))
+    return study_of(search.journal).get_trials(deepcopy=False, states=over)
+
+
+def _is_first(trial: "FrozenTrial") -> bool:
+    """Whether it is of the recipe that the search began with, which Optuna has not chosen."""
+    return "fixed_params" in trial.system_attrs
 
 
 def _told(path: Path, search: Search, seconds: float) -> Tuned:
     """Writes the best recipe, a table of all trials and their picture."""
     from eyespot.reports.drawing import png, style
 
-    trials = tuple(_trials(search))
+    made = [trial for trial in _made(search) if trial.params]
+    trials = tuple(map(_trial, made))
     ended = _ended(trials)
     if not ended:
         raise EyespotError("no trial came to its end; give more --minutes, or a quicker --recipe")
@@ -202,20 +222,19 @@ def _told(path: Path, search: Search, seconds: float) -> Tuned:
     write_table(path / "trials.csv", header, rows)
     with style():
         write_bytes(path / "search.png", png(search_chart(trials, search.spans)))
-    return Tuned(path=path, best=best, trials=trials, seconds=seconds)
+    first = next((one for one, own in zip(trials, made, strict=True) if _is_first(own)), trials[0])
+    return Tuned(path=path, best=best, first=first, trials=trials, seconds=seconds)
 
 
-def _trials(search: Search) -> Iterator[Trial]:
-    for trial in study_of(search.journal).get_trials(deepcopy=False):
-        if trial.params:
-            yield Trial(
-                number=trial.number + 1,
-                fields={name: rounded(value) for name, value in trial.params.items()},
-                accuracy=trial.value if trial.state.name == "COMPLETE" else None,
-                loss=trial.user_attrs.get("loss"),
-                epochs=trial.user_attrs.get("epochs", 0),
-                seconds=trial.user_attrs.get("seconds", 0.0),
-            )
+def _trial(made: "FrozenTrial") -> Trial:
+    return Trial(
+        number=made.number + 1,
+        fields={name: rounded(value) for name, value in made.params.items()},
+        accuracy=made.value if made.state.name == "COMPLETE" else None,
+        loss=made.user_attrs.get("loss"),
+        epochs=made.user_attrs.get("epochs", 0),
+        seconds=made.user_attrs.get("seconds", 0.0),
+    )
 
 
 def _ended(trials: Sequence[Trial]) -> list[Trial]:
