@@ -11,14 +11,15 @@ from eyespot.data import read
 from eyespot.errors import ImageError
 from eyespot.images.decode import open_image
 from eyespot.images.ink import bridged, character_of
-from eyespot.images.inkstyle import cut_off, find_style, grey_of, measured, resembles
+from eyespot.images.inkstyle import cut_off, find_style, resemble, resembles
 from eyespot.images.preparation import prepare, resized
 from eyespot.images.redrawing import FINE, redrawn
 from eyespot.line import train
 from eyespot.line.progress import Silence
 from eyespot.models.loading import load
+from eyespot.models.predict import prepared, prepared_each
 from eyespot.values.arrays import Array
-from eyespot.values.preparation import InkStyle
+from eyespot.values.preparation import InkStyle, Preparation
 from made_characters import LINES, a_set, character, like_a_set, on_page
 from made_pictures import DATA
 
@@ -133,13 +134,7 @@ def test_one_picture_is_judged_as_all_are_measured(style, channels, by_mass, dar
         pictures[row] = pictures[row] * rng.uniform(0.8, 1) + rng.integers(0, 4, (28, 28, 1))
     pictures = np.clip(pictures, 0, 255).astype(np.uint8).repeat(channels, axis=3)
     pictures = 255 - pictures if dark else pictures
-    found = measured(grey_of(pictures), (style.ground, style.full, style.bright))
-    by = "mass" if by_mass else "box"
-    names = {"down": f"{by} down", "right": f"{by} right"}
-    expected = np.ones(120, bool)
-    for name in ("side", "stroke", "peak", "clear", "down", "right"):
-        usual, values = getattr(style, name), found[names.get(name, name)]
-        expected &= (usual.least <= values) & (values <= usual.most)
+    expected = resemble(pictures, style)
 
     assert [resembles(picture, style) for picture in pictures] == expected.tolist()
     assert 0 < expected.sum() < 120
@@ -352,3 +347,22 @@ def test_a_trained_model_keeps_its_sets_style_and_says_so(tmp_path):
     assert "ink = true" in (tmp_path / "run" / "recipe.toml").read_text()
     page = paper(on_page(character("zed"), (300, 400), (90, 150)))
     assert len(load(trained.run.path).predict([page])) == 1
+
+
+def test_many_are_prepared_as_each_alone_and_keep_their_errors(style):
+    preparation = Preparation(size=28, channels=1, fit="pad", mean=(0.1,), std=(0.3,), ink=style)
+    halves = a_set(4)
+    halves[:, :, :13] = 0
+    pages = [paper(on_page(character(name), (200, 260), (40, 60))) for name in ("zed", "cross")]
+    blank = np.full((28, 28, 1), 128, np.uint8)
+    sources = [*a_set(20), b"no picture", *halves, *pages, blank, *(255 - a_set(3)), blank[:9]]
+
+    together = prepared_each(sources, preparation)
+
+    for source, found in zip(sources, together, strict=True):
+        try:
+            np.testing.assert_array_equal(found, prepared(source, preparation))
+        except ImageError as error:
+            assert isinstance(found, ImageError) and str(found) == str(error)
+    assert sum(isinstance(found, ImageError) for found in together) >= 2
+    assert prepared_each([], preparation) == []

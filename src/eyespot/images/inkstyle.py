@@ -129,11 +129,30 @@ def _range(values: Array) -> Range:
     )
 
 
-def resembles(picture: Array, style: InkStyle) -> bool:
-    """Whether a prepared picture, uint8 (S, S, C), looks like those of the set.
+def resemble(pictures: Array, style: InkStyle) -> Array:
+    """bool (N,): which of the prepared pictures, uint8 (N, S, S, C), look like those of the set.
 
-    The same as `measured` of one picture, in a quarter of the time: a set of small pictures is to
-    pass as fast as without this question.
+    For many small ones in a fifth of the time of one after the other.
+    """
+    found = measured(grey_of(pictures), (style.ground, style.full, style.bright))
+    by = "mass" if style.by_mass else "box"
+    alike = np.ones(len(pictures), np.bool_)
+    for name, usual in (
+        ("side", style.side),
+        ("stroke", style.stroke),
+        ("peak", style.peak),
+        ("clear", style.clear),
+        (f"{by} down", style.down),
+        (f"{by} right", style.right),
+    ):
+        alike &= (usual.least <= found[name]) & (found[name] <= usual.most)
+    return alike
+
+
+def resembles(picture: Array, style: InkStyle) -> bool:
+    """Whether one prepared picture, uint8 (S, S, C), looks like those of the set.
+
+    The same as `resemble` of one, in a quarter of the time.
     """
     grey = grey_of(picture)
     side = len(grey)

@@ -11,7 +11,9 @@ import numpy as np
 from eyespot.errors import ImageError
 from eyespot.images.decode import open_raster
 from eyespot.images.ink import bridged
+from eyespot.images.inkstyle import resemble
 from eyespot.images.parallel import in_order, num_cores
+from eyespot.images.pixels import Raster, raster_pixels, raster_shape
 from eyespot.models.conformal import prediction_sets, scores_for
 from eyespot.values.arrays import Array
 from eyespot.values.dataset import ImageInput
@@ -36,8 +38,46 @@ def prepared(source: ImageInput, preparation: Preparation) -> Array:
     Raises ImageError for one that cannot be decoded and, where characters are wanted, for one on
     which nothing is written.
     """
+    return _bridged(open_raster(source), preparation)
+
+
+def prepared_each(
+    sources: Iterable[Any],
+    preparation: Preparation,
+    fetch: Callable[[Any], ImageInput] = lambda source: source,
+) -> list[Array | ImageError]:
+    """`prepared` of each picture, or its error.
+
+    fetch: what makes a picture of a source. Those of the model's own size, as the test part of
+    such a set is, are asked all at once whether they pass as they are: one by one that takes as
+    long as to decode them.
+    """
+    found: list[Array | ImageError] = []
+    wanted = (preparation.size, preparation.size, preparation.channels)
+    own: dict[int, Array] = {}
+    for place, source in enumerate(sources):
+        try:
+            raster = open_raster(fetch(source))
+            if preparation.ink is not None and raster_shape(raster) == wanted:
+                own[place] = raster_pixels(raster)
+                found.append(own[place])
+            else:
+                found.append(_bridged(raster, preparation))
+        except ImageError as error:
+            found.append(error)
+    if own and preparation.ink is not None:
+        alike = resemble(np.stack(list(own.values())), preparation.ink)
+        for place in (place for place, passes in zip(own, alike, strict=True) if not passes):
+            try:
+                found[place] = _bridged(own[place], preparation)
+            except ImageError as error:
+                found[place] = error
+    return found
+
+
+def _bridged(raster: Raster, preparation: Preparation) -> Array:
     return bridged(
-        open_raster(source),
+        raster,
         preparation.ink,
         size=preparation.size,
         channels=preparation.channels,
@@ -64,7 +104,7 @@ def answers(
     names: Iterable[str],
     asked: Asked = Asked(),
     *,
-    fetch: Callable[[Any], ImageInput] | None = None,
+    fetch: Callable[[Any], ImageInput] = lambda source: source,
     part: int | None = None,
 ) -> Iterator[Prediction | tuple[str, ImageError]]:
     """A Prediction for each image, in order; a picture that cannot be decoded gives its error.
@@ -77,14 +117,10 @@ def answers(
     scores = None if asked.coverage is None else scores_for(model, asked.coverage)
     examine = _in_threads(model)
 
-    def load(source: Any) -> Array | ImageError:
-        try:
-            return prepared(fetch(source) if fetch else source, model.preparation)
-        except ImageError as error:
-            return error
-
     def answered(pairs: Sequence[tuple[str, Any]]) -> list[Prediction | tuple[str, ImageError]]:
-        loaded = [(name, load(source)) for name, source in pairs]
+        sources = [source for _, source in pairs]
+        arrays = prepared_each(sources, model.preparation, fetch)
+        loaded = [(name, array) for (name, _), array in zip(pairs, arrays, strict=True)]
         good = [(name, array) for name, array in loaded if not isinstance(array, ImageError)]
         found: Iterator[Prediction] = iter(())
         if good:
