@@ -7,7 +7,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch.nn import functional as F
 
-from eyespot.models.file import ModelCard
+from eyespot.models.card import ModelCard
 from eyespot.models.torch_model import TorchModel
 from eyespot.nets.build import build_net, fitted_net
 from eyespot.values.arrays import Array

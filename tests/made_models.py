@@ -7,8 +7,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from eyespot.models.card import ModelCard
 from eyespot.models.ensemble import ensemble_of
-from eyespot.models.file import ModelCard
 from eyespot.models.torch_model import TorchModel
 from eyespot.nets.build import build_net, fitted_net
 from eyespot.nets.layerlist import BatchNorm, Conv, Dense, Dropout, Flatten, Layer, Pool

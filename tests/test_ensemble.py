@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from eyespot.errors import DataError, ModelError
+from eyespot.models.card import ModelCard, Score
 from eyespot.models.ensemble import ensemble_of
 from eyespot.models.facts import model_facts
-from eyespot.models.file import CHECKSUM, ModelCard, Score, checksum, read_model, write_model
+from eyespot.models.file import CHECKSUM, checksum, read_model, write_model
 from eyespot.models.loading import load
 from eyespot.models.torch_model import TorchModel
 from eyespot.nets.build import build_net, fitted_net

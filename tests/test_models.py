@@ -25,17 +25,9 @@ from PIL import Image
 
 from eyespot.errors import DataError, ImageError, ModelError, UsageError
 from eyespot.files.tables import read_table
+from eyespot.models.card import ModelCard, Score
 from eyespot.models.facts import model_facts
-from eyespot.models.file import (
-    CHECKSUM,
-    KEY,
-    ModelCard,
-    Score,
-    checksum,
-    read_card,
-    read_model,
-    write_model,
-)
+from eyespot.models.file import CHECKSUM, KEY, checksum, read_card, read_model, write_model
 from eyespot.models.loading import load
 from eyespot.models.predict import Asked, _in_threads, answers, batch_size, predictions_of, prepared
 from eyespot.models.tables import write_answers, write_kaggle

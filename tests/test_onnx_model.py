@@ -16,7 +16,7 @@ from PIL import Image
 
 from eyespot.errors import DataError, ModelError, UsageError
 from eyespot.exports.nets import model_graph
-from eyespot.models.file import FORMAT
+from eyespot.models.card import FORMAT
 from eyespot.models.loading import load
 from eyespot.models.onnx_file import (
     FORM_KEY,

@@ -18,7 +18,8 @@ from eyespot.exports.web import export_web, exporting, parity, runtime
 from eyespot.exports.web.encoding import encoded
 from eyespot.exports.web.folder import web_files, write_folder
 from eyespot.exports.web.parity import WebParity, check_web_parity
-from eyespot.models.file import ModelCard, read_card
+from eyespot.models.card import ModelCard
+from eyespot.models.file import read_card
 
 RUNTIME = {"ort.js": b"export {};", "ort-wasm.js": b"", "ort-wasm.wasm": b"\0asm"}
 

@@ -12,7 +12,8 @@ from eyespot.errors import ResourceError, count
 from eyespot.files.run import Run
 from eyespot.line.patience import patient
 from eyespot.line.progress import Progress
-from eyespot.models.file import ModelCard, write_model
+from eyespot.models.card import ModelCard
+from eyespot.models.file import write_model
 from eyespot.training.history import write_history
 from eyespot.training.length import num_epochs
 from eyespot.training.recipe import Recipe

@@ -15,7 +15,7 @@ from eyespot.files.run import Run
 from eyespot.line.featuring import backbone_of
 from eyespot.line.inking import style_of
 from eyespot.line.refusing import LEAST_JUDGING, batches_of, refusing
-from eyespot.models.file import ModelCard, Score
+from eyespot.models.card import ModelCard, Score
 from eyespot.training.fitting import input_scale
 from eyespot.training.recipe import Recipe
 from eyespot.values.arrays import Array

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from eyespot.errors import ModelError
-from eyespot.models.file import ModelCard
+from eyespot.models.card import ModelCard
 from eyespot.models.torch_model import TorchModel
 from eyespot.nets.ensemble import Ensemble
 from eyespot.nets.spec import EnsembleSpec, MemberSpec

@@ -4,7 +4,8 @@ import math
 from pathlib import Path
 from typing import Any
 
-from eyespot.models.file import REFUSAL, SCORES, ModelCard, read_model
+from eyespot.models.card import ModelCard
+from eyespot.models.file import REFUSAL, SCORES, read_model
 from eyespot.models.loading import ONNX, model_path
 from eyespot.models.onnx_file import read_onnx
 from eyespot.nets.cost import multiply_adds

@@ -18,7 +18,8 @@ import numpy as np
 
 from eyespot.errors import ModelError
 from eyespot.files.atomic import write_bytes
-from eyespot.models.file import CHECKSUM, KEY, ModelCard, checked_card, opened, parsed_card
+from eyespot.models.card import ModelCard, checked_card, parsed_card
+from eyespot.models.file import CHECKSUM, KEY, opened
 from eyespot.values.arrays import Array
 
 Form = Literal["float32", "int8"]  # what the convolutions are computed in

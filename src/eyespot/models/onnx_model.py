@@ -8,7 +8,7 @@ import numpy as np
 
 from eyespot.errors import ModelError
 from eyespot.images.parallel import num_cores
-from eyespot.models.file import ModelCard
+from eyespot.models.card import ModelCard
 from eyespot.models.onnx_file import Form, read_onnx
 from eyespot.models.surface import in_batches, predict_pictures, tempered
 from eyespot.values.arrays import Array

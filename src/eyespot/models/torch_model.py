@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from eyespot.errors import DataError, ModelError
+from eyespot.models.card import ModelCard
 from eyespot.models.file import (
     REFUSAL,
     SCORES,
     Form,
-    ModelCard,
     read_card,
     read_forms,
     read_model,

@@ -11,8 +11,8 @@ from typing import Any, Protocol, cast
 import numpy as np
 
 from eyespot.errors import EyespotError, ModelError
+from eyespot.models.card import ModelCard
 from eyespot.models.facts import page_facts
-from eyespot.models.file import ModelCard
 from eyespot.models.loading import load, model_path
 from eyespot.models.predict import Threaded
 from eyespot.values.model import Model

@@ -12,8 +12,8 @@ from pathlib import Path
 from PIL import Image, ImageDraw
 
 from eyespot.errors import ResourceError
+from eyespot.models.card import ModelCard
 from eyespot.models.facts import page_facts
-from eyespot.models.file import ModelCard
 
 _ICON_SIDES = (192, 512)
 _POLICY = (
