@@ -8,7 +8,7 @@ from PIL import Image
 
 from eyespot.data import read
 from eyespot.data.checkup import check
-from eyespot.data.duplicates import looks_of, near_pairs, pairs_in_band, words_of
+from eyespot.data.pairing import looks_of, near_pairs, pairs_in_band, words_of
 
 pytest.importorskip("pyarrow", reason="needs the extra cluster")
 

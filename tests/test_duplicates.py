@@ -6,9 +6,10 @@ import pytest
 from PIL import Image
 
 from eyespot.data import read
-from eyespot.data.duplicates import Duplicates, duplicate_issues, find_duplicates, near_pairs
+from eyespot.data.duplicates import Duplicates, duplicate_issues, find_duplicates
 from eyespot.data.inventory import Inventory
 from eyespot.data.loading import duplicates_of
+from eyespot.data.pairing import near_pairs
 from eyespot.data.scanning import scan_images
 from eyespot.data.shrinking import thumbnails
 from eyespot.images.decode import open_image

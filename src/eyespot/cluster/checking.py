@@ -10,10 +10,11 @@ import numpy as np
 
 from eyespot.cluster.connection import Cluster, joined
 from eyespot.data.checkup import Checked, checked_of
-from eyespot.data.duplicates import NUM_BANDS, find_duplicates, looks_of, pairs_in_band, words_of
+from eyespot.data.duplicates import find_duplicates
 from eyespot.data.inspection import Contents, Inspection, row_of
 from eyespot.data.inventory import ROW, Inventory
 from eyespot.data.measurement import THUMB, fingerprints
+from eyespot.data.pairing import NUM_BANDS, looks_of, pairs_in_band, words_of
 from eyespot.values.arrays import Array
 from eyespot.values.dataset import Dataset
 
