@@ -63,6 +63,19 @@ def test_features_and_a_head_make_an_ordinary_model(photos, backbone, tmp_path):
     assert head["mean"] > 0.95 and head["strength"] > 0
 
 
+def test_an_ensemble_of_folds_answers_for_features_as_for_pictures(photos, backbone, tmp_path):
+    settings = {"backbone": str(backbone), "folds": 2, "test_per_class": 6}
+
+    trained = eyespot.train(
+        photos, recipe="features", settings=settings, out=tmp_path / "run", ensemble=True
+    )
+
+    tested = trained.ensemble_evaluation
+    again = eyespot.evaluate(tmp_path / "run", photos).evaluation
+    assert tested is not None and tested.num == again.num == 12
+    assert again.log_loss.value == pytest.approx(tested.log_loss.value, abs=0.02)
+
+
 def test_the_model_needs_no_backbone_and_no_transformers_any_more(photos, backbone, tmp_path):
     trained_on(photos, backbone, tmp_path / "run")
     for file in backbone.iterdir():

@@ -119,9 +119,12 @@ class TorchModel:
             yield torch.from_numpy(batch.copy()).to(device).permute(0, 3, 1, 2).float()
 
     def _rows(self, rows: Array) -> Iterator[Tensor]:
-        body = list(self.net.children())[-1]
-        if not isinstance(body, BackboneNet) or rows.shape[1] != body.width:
-            raise DataError("these features are not of the model's backbone; compute them again")
+        nets = self.net.members if isinstance(self.net, Ensemble) else [self.net]
+        for body in (list(net.children())[-1] for net in nets):
+            if not isinstance(body, BackboneNet) or rows.shape[1] != body.width:
+                raise DataError(
+                    "these features are not of the model's backbone; compute them again"
+                )
         device = next(self.net.parameters()).device
         for start in range(0, len(rows), 1024):
             yield torch.from_numpy(rows[start : start + 1024]).to(device).float()
