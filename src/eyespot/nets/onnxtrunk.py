@@ -1,9 +1,11 @@
 """A trunk that is an ONNX graph and runs on onnxruntime. B batch, H height, W width, D features.
 
-A graph is arithmetic on tensors; it is loaded from its bytes, so that it cannot name other files.
+A graph is arithmetic on tensors. One that names other files is refused: onnxruntime would look for
+them in the working directory.
 """
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,8 @@ from eyespot.nets.trunkspec import OnnxSpec
 from eyespot.values.arrays import Array
 
 _MOST_BYTES = 2**31
+_MOST_FEATURES = 2**16
+_EXTERNAL = b"location"  # what every tensor that lies in another file says
 
 
 def read_onnx(path: Path, size: int) -> tuple[OnnxSpec, str]:
@@ -25,23 +29,49 @@ def read_onnx(path: Path, size: int) -> tuple[OnnxSpec, str]:
     onnxruntime.
     """
     data = _bytes(path)
-    session = _session(data, path.name)
-    inputs = session.get_inputs()
-    if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(inputs[0].shape) != 4:
-        raise ModelError(
-            f"{path} wants {', '.join(f'{one.name} {one.shape}' for one in inputs)}; a backbone "
-            "wants one float input, (batch, 3, height, width)"
-        )
-    wanted = [number for number in inputs[0].shape[2:] if isinstance(number, int)]
-    side = wanted[0] if wanted else size
+    session = _session(data, str(path))
+    side = _side(path, session.get_inputs(), size)
     try:
         features = _pooled(_chosen(session, side)[1])
     except Exception as error:  # onnxruntime raises its own kinds
         raise ModelError(
-            f"{path} gives no features for pictures of {side}x{side}: {error}"
+            f"{path} gives no features for pictures of {side}x{side} ({_reason(error)}); export it "
+            "again with an output of features"
         ) from error
+    if not 0 < features.shape[1] <= _MOST_FEATURES:
+        raise ModelError(
+            f"{path} gives {features.shape[1]:,} features of a picture, and {_MOST_FEATURES:,} are "
+            "the most; export it with its pooling"
+        )
     spec = OnnxSpec(num_bytes=len(data), num_features=features.shape[1], size=side)
     return spec, hashlib.sha256(data).hexdigest()
+
+
+def _side(path: Path, inputs: Sequence[Any], size: int) -> int:
+    """Of the square pictures that the graph takes; the given size where it takes any.
+
+    Raises ModelError where it takes something else, or a fixed number of them.
+    """
+    shape = inputs[0].shape if inputs else []
+    if len(inputs) != 1 or inputs[0].type != "tensor(float)" or len(shape) != 4:
+        wants = ", ".join(f"{one.name}, {one.type[7:-1]} {one.shape}" for one in inputs)
+        raise ModelError(
+            f"{path} wants {wants or 'no input'}; a backbone wants one float input, (batch, 3, "
+            "height, width)"
+        )
+    fixed = [number if isinstance(number, int) else None for number in shape]
+    if fixed[0] is not None:
+        raise ModelError(
+            f"{path} takes {fixed[0]} at a time and no other number of pictures; export it again "
+            "with a dynamic batch"
+        )
+    sides = {number for number in fixed[2:] if number is not None}
+    if fixed[1] not in (3, None) or len(sides) > 1:
+        raise ModelError(
+            f"{path} wants pictures of the shape {shape[1:]}; a backbone wants (3, height, width) "
+            "with as many rows as columns"
+        )
+    return sides.pop() if sides else size
 
 
 def graph_tensor(path: Path) -> Tensor:
@@ -104,10 +134,21 @@ def _session(data: bytes, name: str) -> Any:
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     options.intra_op_num_threads = torch.get_num_threads()
+    if _EXTERNAL in data:
+        raise ModelError(
+            f"{name} keeps weights in another file, which is not read; save it as one file"
+        )
     try:
         return onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:
-        raise ModelError(f"{name} cannot be run by onnxruntime ({error})") from error
+        raise ModelError(
+            f"{name} cannot be run by onnxruntime ({_reason(error)}); export it again"
+        ) from error
+
+
+def _reason(error: Exception) -> str:
+    """The first line of what onnxruntime says, without its own name and number."""
+    return str(error).split(" : ", 3)[-1].partition("\n")[0].partition("\\n")[0].strip()
 
 
 def _chosen(session: Any, side: int) -> tuple[str, Array]:
