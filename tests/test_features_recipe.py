@@ -1,11 +1,13 @@
 """The recipe `features`: from pictures and a backbone to a model file that stands for itself."""
 
 import json
+import math
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors.numpy import load_file
 
@@ -14,7 +16,8 @@ from eyespot.errors import ModelError, UsageError
 from eyespot.files.tables import read_table
 from eyespot.models.file import read_card
 from eyespot.nets.pretrained import read_backbone
-from eyespot.nets.standing import net_on, prepared_as, spec_on, thaw
+from eyespot.nets.standing import body_of, net_on, prepared_as, spec_on, thaw
+from eyespot.training.extraction import Extractor
 from eyespot.training.optimizers import layer_groups
 from eyespot.training.recipe import Recipe
 from tiny_backbone import make_backbone, make_photos
@@ -74,6 +77,17 @@ def test_an_ensemble_of_folds_answers_for_features_as_for_pictures(photos, backb
     again = eyespot.evaluate(tmp_path / "run", photos).evaluation
     assert tested is not None and tested.num == again.num == 12
     assert again.log_loss.value == pytest.approx(tested.log_loss.value, abs=0.02)
+
+
+def test_a_backbone_that_gives_no_numbers_is_refused(photos, backbone):
+    found = read_backbone(backbone)
+    shape = prepared_as(found, size=32, fit="pad")
+    net = net_on(found, spec_on(found, size=32), shape, num_classes=2)
+    body_of(net).trunk.layers[3].shift.data.fill_(math.nan)
+    extract = Extractor(net=net, views="one", device=torch.device("cpu"), precision=torch.float32)
+
+    with pytest.raises(ModelError, match="the backbone gives numbers that are not finite; get it"):
+        extract(np.zeros((2, 32, 32, 3), np.uint8))
 
 
 def test_the_model_needs_no_backbone_and_no_transformers_any_more(photos, backbone, tmp_path):

@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from eyespot.errors import ModelError
 from eyespot.nets.backbone import row
 from eyespot.nets.features import features
 from eyespot.nets.views import views_of
@@ -40,7 +41,10 @@ class Extractor:
 
     @torch.inference_mode()
     def __call__(self, images: Array) -> Array:
-        """float16 (B, F) of prepared pictures, uint8 (B, S, S, 3)."""
+        """float16 (B, F) of prepared pictures, uint8 (B, S, S, 3).
+
+        Raises ModelError where they are no finite numbers.
+        """
         x_BCHW = (
             torch.from_numpy(np.ascontiguousarray(images))
             .to(self.device)
@@ -56,6 +60,10 @@ class Extractor:
                 lasts.append(found[-1])
         assert first is not None
         rows = row(first, torch.stack(lasts).mean(dim=0))
+        if not bool(rows.isfinite().all()):
+            raise ModelError(
+                "the backbone gives numbers that are not finite; get it again, or take another one"
+            )
         most = torch.finfo(torch.float16).max
         return rows.clamp(-most, most).half().cpu().numpy()
 
