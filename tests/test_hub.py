@@ -1,13 +1,16 @@
 """Backbones from a hub, which here is a server on this machine."""
 
+import errno
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -141,6 +144,39 @@ def test_without_a_network_it_says_what_to_do(tmp_path):
 
     assert said.startswith("5 backbone 'owner/tiny' is not in ")
     assert said.endswith("go online once, or copy its folder to this machine and name that")
+
+
+def told_of(folder):
+    """Of a hub that knows the files in this folder."""
+    siblings = [SimpleNamespace(rfilename=file.name, lfs=None) for file in folder.iterdir()]
+    return SimpleNamespace(sha=REVISION, siblings=siblings)
+
+
+def test_of_two_that_fetch_the_same_at_once_both_get_it(tmp_path, monkeypatch):
+    source = make_backbone(tmp_path / "hub")
+    monkeypatch.setenv("EYESPOT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: told_of(source))
+
+    def fetched_by_another(*_: Any, local_dir: Path, **__: Any) -> None:
+        shutil.copytree(source, local_dir.with_suffix(""))
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", fetched_by_another)
+
+    assert (downloaded("owner/tiny") / "model.safetensors").exists()
+
+
+def test_a_full_disk_is_not_blamed_on_the_network(tmp_path, monkeypatch):
+    source = make_backbone(tmp_path / "hub")
+    monkeypatch.setenv("EYESPOT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("huggingface_hub.HfApi.model_info", lambda *_, **__: told_of(source))
+
+    def full(*_: Any, **__: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "weights")
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", full)
+
+    with pytest.raises(OSError, match="No space left on device"):  # the command line exits with 4
+        downloaded("owner/tiny")
 
 
 @pytest.mark.parametrize("wish", ["owner/", "/name", "o/n@", "o/../n", "o/n\n"])

@@ -67,8 +67,10 @@ def test_a_shelf_may_be_a_backbone_itself(folder, monkeypatch):
     ("wish", "reason"),
     [
         ("./gone", "is not there; name a folder with config.json and model.safetensors"),
+        ("~nobody-of-this-name/gone", "is not there; name a folder"),
         ("/gone/model.onnx", "is not there; name a folder"),
         ("a/b/c", "is no folder and no name on the hub, OWNER/NAME"),
+        ("a" * 3000, "'a{80}' is no folder here, in"),
     ],
 )
 def test_what_is_not_there_is_said(wish, reason):

@@ -19,10 +19,11 @@ def find_backbone(wish: str | None) -> Backbone:
     """
     if wish is None:
         return _first()
-    path = Path(wish).expanduser()
-    if path.exists() and (path.is_dir() or path.suffix.lower() == ".onnx"):
+    path = Path(os.path.expanduser(wish))
+    there = os.path.exists(path)  # which is False, too, of a name that is too long
+    if there and (path.is_dir() or path.suffix.lower() == ".onnx"):
         return read_backbone(path)
-    if path.exists():
+    if there:
         raise ModelError(f"backbone {wish} is neither a folder nor an .onnx file")
     known = {folder.name: folder for folder in reversed(at_hand())}
     if wish in known:
@@ -33,10 +34,10 @@ def find_backbone(wish: str | None) -> Backbone:
         from eyespot.nets.hub import downloaded
 
         return read_backbone(downloaded(wish))
-    there = f"; at hand are {', '.join(sorted(known))}" if known else ""
+    others = f"; at hand are {', '.join(sorted(known))}" if known else ""
     raise ModelError(
-        f"backbone '{wish}' is no folder here, in ${FOLDERS} or in {_cache()}{there}"
-        f"{did_you_mean(wish, known)}; a name on the hub is written OWNER/NAME"
+        f"backbone '{wish:.80}' is no folder here, in ${FOLDERS} or in {_cache()}, and no name on "
+        f"the hub, which is written OWNER/NAME{did_you_mean(wish, known) or others}"
     )
 
 
@@ -44,7 +45,7 @@ def at_hand() -> list[Path]:
     """The folders of the backbones on this machine: in $EYESPOT_BACKBONES, then in the cache."""
     named = os.environ.get(FOLDERS, "").split(os.pathsep)
     found: list[Path] = []
-    for folder in [*(Path(one).expanduser() for one in named if one), _cache()]:
+    for folder in [*(Path(os.path.expanduser(one)) for one in named if one), _cache()]:
         found += [one for one in (folder, *_inside(folder)) if _is_backbone(one)]
     return found
 

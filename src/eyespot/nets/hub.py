@@ -1,5 +1,6 @@
 """Backbones from the hub: at a pinned revision, from safetensors alone, and never unasked."""
 
+import errno
 import hashlib
 import os
 import re
@@ -12,6 +13,7 @@ from eyespot.nets.pretrained import CONFIG, FILES, WEIGHTS
 
 _NAME = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 _REVISION = re.compile("[0-9a-f]{40}")
+_RESOURCES = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES)  # not the network's
 
 
 def downloaded(wish: str) -> Path:
@@ -44,9 +46,15 @@ def downloaded(wish: str) -> Path:
             name, revision=told.sha, allow_patterns=list(FILES), local_dir=part
         )
     except Exception as error:
+        if getattr(error, "errno", None) in _RESOURCES:
+            raise
         raise ModelError(_why(wish, error)) from error
-    _check_hash(wish, part / WEIGHTS, told.siblings or ())
-    os.replace(part, folder)
+    try:
+        _check_hash(wish, part / WEIGHTS, told.siblings or ())
+        os.replace(part, folder)
+    except OSError:
+        if not (folder / CONFIG).is_file():  # by another process, which was first
+            raise
     return folder
 
 
