@@ -15,7 +15,7 @@ pytest.importorskip("pyarrow", reason="needs the extra cluster")
 from eyespot.cluster.parts import begin, counted, held, numbers
 from eyespot.cluster.portions import stock
 from eyespot.cluster.predicting import Answering, predict_on
-from eyespot.cluster.storage import place
+from eyespot.cluster.storage import _impatient, place
 from eyespot.errors import DataError, EyespotError, ResourceError, UsageError
 from eyespot.models.predict import Asked, answers
 from eyespot.values.predictions import Prediction
@@ -168,22 +168,6 @@ def test_parquet_with_images_is_a_source(digits_model, tmp_path):
     assert [row["name"] for row in read(tmp_path / "out")] == [file.name for file in files]
 
 
-@pytest.mark.parametrize(
-    ("address", "said"),
-    [
-        ("here", "'here' is no address; write auto, local or HOST:PORT"),
-        ("127.0.0.1:1", "no Ray cluster answers at 127.0.0.1:1 "),
-    ],
-)
-def test_a_wrong_address_is_a_sentence(digits_model, tmp_path, address, said):
-    pytest.importorskip("ray", reason="needs the extra cluster")
-    pictures(tmp_path / "in", 2)
-    with pytest.raises(UsageError) as error:
-        predict_on(address, digits_model, [str(tmp_path / "in")], str(tmp_path / "out"))
-
-    assert said in str(error.value)
-
-
 def test_without_ray_it_says_what_to_install(digits_model, tmp_path, monkeypatch):
     import importlib.util
 
@@ -201,23 +185,19 @@ def test_without_ray_it_says_what_to_install(digits_model, tmp_path, monkeypatch
     assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)  # as workers send it
 
 
-def test_other_versions_are_a_sentence():
-    from eyespot.cluster.connection import _not_joined
-
-    said = RuntimeError(
-        "Version mismatch: The cluster was started with:\n    Ray: 2.9.0\n    Python: 3.10.1\n"
-        "This process on node 10.0.0.1 was started with:\n    Ray: 2.60.0\n    Python: 3.11.2\n"
-    )
-    assert str(_not_joined("10.0.0.2:6379", said)) == (
-        "the cluster at 10.0.0.2:6379 runs Ray 2.9.0 on Python 3.10.1, and this is Ray 2.60.0 on "
-        "Python 3.11.2; install the same versions on all machines"
-    )
-
-
 def test_a_bucket_that_cannot_be_reached_is_a_sentence(digits_model):
     url = "s3://bucket/x?endpoint_override=127.0.0.1:1&scheme=http&region=us-east-1"
     with pytest.raises(DataError, match=r"^s3://bucket/x cannot be read: .*; look at the address"):
         stock([url])
+
+
+def test_a_bucket_of_google_is_given_up_as_well(digits_model):
+    url = "gs://anonymous@bucket/x?endpoint_override=127.0.0.1:1&scheme=http&retry_limit_seconds=1"
+    with pytest.raises(DataError, match=r"^gs://anonymous@bucket/x cannot be read: .*; look at"):
+        stock([url])
+    assert _impatient("gs://bucket/x") == "gs://bucket/x?retry_limit_seconds=60"
+    assert _impatient("gs://bucket/x?a=b") == "gs://bucket/x?a=b&retry_limit_seconds=60"
+    assert _impatient(url) == url
 
 
 def test_workers_hold_an_exported_model_as_well(digits_model, tmp_path):

@@ -18,7 +18,10 @@ from eyespot.errors import EyespotError, MissingExtra, UsageError, count
 
 _LEAST_STORE = 80 * 2**20  # bytes; Ray refuses less
 _SECONDS_TO_ANSWER = 5.0
-_HOME = re.compile(r"(?:(?P<client>ray)://)?(?P<host>[^:/\s]+):(?P<port>\d{1,5})")
+_HOME = re.compile(r"(?P<host>[^:/\s]+):(?P<port>\d{1,5})")
+# What a client of gRPC says first (RFC 9113, 3.4): the preface and empty settings.
+_HELLO = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])
+_SETTINGS = 4  # the kind of the frame that it is answered with, at place 3
 _TOKEN = re.compile("AuthToken|[Aa]uthentication token")
 _VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
 
@@ -80,8 +83,9 @@ def _start(wanted: str, store: int) -> None:
         "object_store_memory": max(store, _LEAST_STORE),
     }
     before = signal.getsignal(signal.SIGTERM)
-    if wanted not in ("auto", "local"):
-        _check_address(wanted)
+    told = os.environ.get("RAY_ADDRESS", "") if wanted == "auto" else wanted
+    if told not in ("", "auto", "local"):
+        _check_address(told)
     try:
         with _hushed():
             if wanted == "local" or wanted == "auto" and not _join_own(quiet):
@@ -89,6 +93,7 @@ def _start(wanted: str, store: int) -> None:
             elif wanted != "auto":
                 ray.init(address=wanted, **quiet)
     except (RuntimeError, ConnectionError, ValueError, ray.exceptions.RayError) as error:
+        ray.shutdown()  # it may be half way in
         raise _not_joined(wanted, error) from error
     finally:  # Ray takes the signal for itself
         with contextlib.suppress(ValueError, TypeError):
@@ -127,18 +132,26 @@ def _hushed() -> Iterator[None]:
 
 
 def _check_address(address: str) -> None:
-    """Raises UsageError where nobody answers: Ray itself would try for two minutes."""
+    """Raises UsageError where no cluster answers: Ray itself would try for minutes."""
     found = _HOME.fullmatch(address)
     if not found or int(found["port"]) > 65_535:
         raise UsageError(f"--cluster '{address}' is no address; write auto, local or HOST:PORT")
+    cure = (
+        "`ray status` on one of its machines says whether it runs, `--cluster local` starts one on "
+        "this machine"
+    )
     try:
         home = (found["host"], int(found["port"]))
-        socket.create_connection(home, timeout=_SECONDS_TO_ANSWER).close()
+        with socket.create_connection(home, timeout=_SECONDS_TO_ANSWER) as line:
+            line.sendall(_HELLO)
+            answer = line.recv(9)
     except OSError as error:
         raise UsageError(
-            f"no Ray cluster answers at {address} ({error.strerror or error}); `ray status` on one "
-            "of its machines says whether it runs, `--cluster local` starts one on this machine"
+            f"no Ray cluster answers at {address} ({error.strerror or error}); {cure}"
         ) from error
+    secret = os.environ.get("RAY_USE_TLS", "0") != "0"  # it does not answer in the clear
+    if not secret and answer[3:4] != bytes([_SETTINGS]):
+        raise UsageError(f"what answers at {address} is no Ray cluster; {cure}")
 
 
 def _not_joined(wanted: str, error: Exception) -> EyespotError:

@@ -13,6 +13,7 @@ from typing import Any
 from eyespot.errors import DataError, MissingExtra, ResourceError, UsageError
 from eyespot.files.atomic import write_bytes
 
+_SECONDS_TO_ANSWER = 60
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 
 
@@ -80,13 +81,20 @@ def place(text: str) -> Place:
         return Place(fs.LocalFileSystem(), os.path.abspath(text), text.rstrip("/") or "/")
     shown = text.partition("?")[0].rstrip("/")
     try:
-        filesystem, path = fs.FileSystem.from_uri(text)
+        filesystem, path = fs.FileSystem.from_uri(_impatient(text))
         return Place(filesystem, path, shown)
     except (ArrowInvalid, OSError) as error:
         opened = _by_fsspec(text)
         if opened is None:
             raise UsageError(f"'{text}' cannot be opened: {_reason(error)}") from error
         return Place(*opened, shown)
+
+
+def _impatient(url: str) -> str:
+    """The URL, whose bucket is given up after a minute: Google's own client tries for many."""
+    if not url.startswith(("gs://", "gcs://")) or "retry_limit_seconds" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}retry_limit_seconds={_SECONDS_TO_ANSWER}"
 
 
 def _by_fsspec(text: str) -> tuple[Any, str] | None:
