@@ -7,8 +7,8 @@
 `prepare` packs the images of a set, repeated, as Parquet. `measure` runs `eyespot predict` on one
 core (single: one process; ray-1: one worker) or on all (single-all, ray-2: two workers), and keeps
 the seconds in times.csv beside the shards; call it for each way and as often as wanted. `table`
-fits a line to each way: its start is what the command costs without an image, its slope what one
-image costs, and its largest distance from the times says how straight it is.
+fits a line to the medians of each way: its start is what the command costs without an image, its
+slope what one image costs, and its largest distance from a median says how straight it is.
 """
 
 import argparse
@@ -80,20 +80,27 @@ def measure(model: Path, folder: Path, way: str, sizes: list[int]) -> None:
 
 
 def table(folder: Path) -> None:
+    """Prints a row for each way: medians of the runs, and the line that is nearest to them."""
     with open(folder / "times.csv", newline="") as file:
         rows = [(way, int(size), float(took)) for way, size, took in csv.reader(file)]
-    print("| way | start, s | an image, ms | images/s | farthest from the line | times, s |")
-    print("|---|---|---|---|---|---|")
+    print(
+        "| way | median (least to most) of runs, s | line: start + an image | images/s | farthest |"
+    )
+    print("|---|---|---|---|---|")
     for way in WAYS:
-        own = sorted((size, took) for each, size, took in rows if each == way)
-        if len({size for size, _ in own}) < 2:
+        sizes = sorted({size for each, size, _ in rows if each == way})
+        if len(sizes) < 2:
             continue
-        sizes, times = (np.array(column, float) for column in zip(*own, strict=True))
-        slope, start = np.polyfit(sizes, times, 1)
-        off = np.abs(start + slope * sizes - times).max()
-        told = ", ".join(f"{int(size):,}: {took:.1f}" for size, took in own)
-        cells = [way, f"{start:.1f}", f"{1000 * slope:.3f}", f"{1 / slope:,.0f}", f"{off:.1f} s"]
-        print("|", " | ".join([*cells, told]), "|")
+        runs = [[took for each, size, took in rows if (each, size) == (way, one)] for one in sizes]
+        medians = np.array([np.median(each) for each in runs])
+        slope, start = np.polyfit(sizes, medians, 1)
+        off = np.abs(start + slope * np.array(sizes) - medians).max()
+        told = "; ".join(
+            f"{size:,}: {median:.1f} ({min(each):.1f} to {max(each):.1f}) of {len(each)}"
+            for size, median, each in zip(sizes, medians, runs, strict=True)
+        )
+        line = f"{start:.1f} s + {1000 * slope:.3f} ms"
+        print("|", " | ".join([way, told, line, f"{1 / slope:,.0f}", f"{off:.1f} s"]), "|")
 
 
 def main() -> None:
