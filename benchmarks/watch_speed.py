@@ -10,17 +10,26 @@ several rounds each:
     camera  a camera of 30 frames a second that waits for nobody: how late each answer is, and how
             many frames were left out
 
-Prints a table, median and range over the rounds, and writes watch_speed.json.
+Prints a table, median and range over the rounds, and writes watch_speed.json. At the end the whole
+verb watches a stream of 30 frames a second (motion JPEG over HTTP) and one of 60, for 15 seconds
+each, and says itself how it fared.
 """
 
 import argparse
 import contextlib
+import io
 import json
 import os
+import signal
 import statistics
+import subprocess
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +47,7 @@ from eyespot.values.arrays import Array
 SIZE = (640, 480)
 RATE = 30.0
 DIGIT_FRAMES = 30  # of each digit
+VERB_SECONDS = 15.0  # one of which it takes to start
 
 
 def pictures(num: int) -> list[Array]:
@@ -104,6 +114,48 @@ def live(model: TorchModel, frames: list[Array]) -> tuple[float, float, float]:
     return statistics.median(lags), lags[int(0.95 * (len(lags) - 1))], left_out
 
 
+def stream_of(frames: list[Array], rate: float) -> ThreadingHTTPServer:
+    """A motion-JPEG stream of the frames, over and over, at 127.0.0.1."""
+    encoded = []
+    for pixels in frames:
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "JPEG", quality=85)
+        encoded.append(b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + buffer.getvalue() + b"\r\n")
+
+    class Stream(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
+            self.end_headers()
+            began = time.monotonic()
+            with contextlib.suppress(OSError):  # whoever watched has gone
+                for number, data in enumerate(cycle(encoded)):
+                    time.sleep(max(0.0, began + number / rate - time.monotonic()))
+                    self.wfile.write(data)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Stream)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def watched(model: Path, frames: list[Array], rate: float) -> str:
+    """What `eyespot watch` says of itself after a stream of this rate."""
+    server = stream_of(frames, rate)
+    address = f"http://127.0.0.1:{server.server_port}/"
+    command = [sys.executable, "-m", "eyespot", "watch", str(model), address]
+    with subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    ) as verb:
+        time.sleep(VERB_SECONDS)
+        verb.send_signal(signal.SIGINT)
+        said = verb.communicate()[1].splitlines()
+    server.shutdown()
+    return next((line for line in said if "a second" in line), " ".join(said))
+
+
 def write_film(path: Path, frames: list[Array]) -> None:
     cv2 = opencv()
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"mp4v"), RATE, SIZE)
@@ -141,12 +193,14 @@ def main() -> None:
             lag, late, left_out = live(model, frames)
             for name, value in (("lag", lag), ("late", late), ("left_out", left_out)):
                 figures[name].append(value)
-    rate, seconds = "{:.1f} frames/s".format, lambda value: f"{1000 * value:.1f} ms"
-    print(f"answer  {told(figures['answer'], rate)}")
-    print(f"film    {told(figures['film'], rate)}")
+    speed, seconds = "{:.1f} frames/s".format, lambda value: f"{1000 * value:.1f} ms"
+    print(f"answer  {told(figures['answer'], speed)}")
+    print(f"film    {told(figures['film'], speed)}")
     print(f"camera  answers {told(figures['lag'], seconds)} after a frame; 95 of 100 within")
     print(f"        {told(figures['late'], seconds)}; {told(figures['left_out'], '{:.1%}'.format)}")
     print("        of the frames left out for newer ones")
+    for rate in (RATE, 2 * RATE):
+        print(f"verb    at {rate:.0f} frames/s: {watched(given.model, frames, rate)}")
     facts = {"model": str(given.model), "frames": given.frames, "versions": versions()}
     given.out.write_text(json.dumps({**facts, **figures}, indent=2))
 
