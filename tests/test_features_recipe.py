@@ -15,7 +15,7 @@ import eyespot
 from eyespot.errors import ModelError, UsageError
 from eyespot.files.tables import read_table
 from eyespot.models.file import read_card
-from eyespot.nets.pretrained import read_backbone
+from eyespot.nets.pretrained import read_backbone, trunk_weights
 from eyespot.nets.standing import body_of, net_on, prepared_as, spec_on, thaw
 from eyespot.training.extraction import Extractor
 from eyespot.training.optimizers import layer_groups
@@ -191,7 +191,7 @@ def test_the_exported_model_says_the_same(photos, backbone, head, tmp_path):
 
 
 def test_finetuning_moves_the_last_blocks_alone(photos, backbone, tmp_path):
-    settings = {"backbone": str(backbone), "unfrozen": 2, "epochs": 1, "batch": 16}
+    settings = {"backbone": str(backbone), "unfrozen": 2, "epochs": 1, "batch": 16, "valid": 0}
     run = eyespot.train(photos, recipe="finetune", settings=settings, out=tmp_path / "run").run
 
     before = trained_on(photos, backbone, tmp_path / "still").run
@@ -203,6 +203,23 @@ def test_finetuning_moves_the_last_blocks_alone(photos, backbone, tmp_path):
     assert moved == {"23", "24", "25", "26"}
     assert eyespot.load(run.path).predict([photos / "red" / "0.png"])[0].label == "red"
     assert len(read_table(run.history)) == 1
+
+
+def test_finetuning_that_makes_it_worse_is_left_and_told(photos, backbone, tmp_path):
+    settings = {"backbone": str(backbone), "unfrozen": 2, "epochs": 1, "batch": 8, "rate": 0.1}
+    trained = eyespot.train(photos, recipe="finetune", settings=settings, out=tmp_path / "run")
+
+    weights = load_file(trained.run.model)
+    trunk = fill_of(backbone)
+    assert all(np.array_equal(weights[f"1.trunk.{name}"], trunk[name]) for name in trunk)
+    assert trained.evaluation.accuracy.value == 1.0
+    (note,) = [n for n in trained.run.read_json(trained.run.origin)["notes"] if "stays" in n]
+    assert note.startswith("the backbone stays as it was, with its head: on the validation part")
+
+
+def fill_of(backbone):
+    """The trunk's own weights."""
+    return {name: t.numpy() for name, t in trunk_weights(read_backbone(backbone)).items()}
 
 
 def test_earlier_blocks_learn_slower(tmp_path, backbone):

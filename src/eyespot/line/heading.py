@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,6 +20,8 @@ from eyespot.training.recipe import Recipe
 from eyespot.values.training import Epoch
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from eyespot.models.torch_model import TorchModel
     from eyespot.training.headchoice import Labelled
 
@@ -44,9 +47,18 @@ def learn_head(
     return model, [epoch], score
 
 
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Start:
+    """Where the training of a backbone begins: the net's weights with a head that fits them, and
+    its cross-entropy on the validation part in nats, NaN where there is none."""
+
+    weights: "Mapping[str, Tensor]"
+    loss: float
+
+
 def begin_with_head(
     model: "TorchModel", loaded: Loaded, parts: Split, recipe: Recipe, tell: Progress
-) -> "tuple[TorchModel, HeadScore]":
+) -> "tuple[TorchModel, HeadScore, Start]":
     """The model with a head fitted to the features of the backbone as it is, and with the last
     stages of that thawed.
 
@@ -54,10 +66,28 @@ def begin_with_head(
     """
     from eyespot.nets.standing import thaw
 
-    model, score = with_head(model, featured(loaded.dataset, recipe, tell), parts, recipe)
+    rows = featured(loaded.dataset, recipe, tell)
+    model, score = with_head(model, rows, parts, recipe)
     tell.say(f"the head alone, in folds of the training part: {score}")
+    loss, _ = _measured(model, rows, parts.indices("valid"))
+    weights = {name: tensor.clone() for name, tensor in model.net.state_dict().items()}
     thaw(model.net, recipe.unfrozen)
-    return model, score
+    return model, score, Start(weights=weights, loss=loss)
+
+
+def better_of(model: "TorchModel", start: Start, loaded: Loaded, parts: Split) -> str | None:
+    """Puts the model back to its start, and says so, where the training made it worse by the
+    validation part; a few pictures can do that within one step."""
+    if math.isnan(start.loss):
+        return None
+    loss, _ = _measured(model, loaded, parts.indices("valid"))
+    if loss <= start.loss:
+        return None
+    model.net.load_state_dict(start.weights)
+    return (
+        "the backbone stays as it was, with its head: on the validation part its log loss is "
+        f"{start.loss:.4f}, and was {loss:.4f} at best after it had learnt"
+    )
 
 
 def with_head(

@@ -20,7 +20,7 @@ from eyespot.files.tables import write_issues
 from eyespot.line.engine import Engine, Here
 from eyespot.line.explaining import heats_of
 from eyespot.line.featuring import pixels_of
-from eyespot.line.heading import begin_with_head, learn_head
+from eyespot.line.heading import Start, begin_with_head, better_of, learn_head
 from eyespot.line.model import calibrated, predictions_of, scored, untrained
 from eyespot.line.planning import Plan
 from eyespot.line.progress import Progress
@@ -51,12 +51,17 @@ def train_one(run: Run, plan: Plan, work: Work) -> Trained:
     recipe, loaded, parts = plan.recipe, plan.loaded, plan.split
     model = untrained(recipe, loaded, parts)
     score: HeadScore | None = None
+    notes = list(work.notes)
     if loaded.images.ndim == 2:  # features of a backbone
         model, history, score = learn_head(run, model, loaded, parts, recipe)
     else:
+        start: Start | None = None
         if recipe.unfrozen:
-            model, score = begin_with_head(model, loaded, parts, recipe, work.tell)
+            model, score, start = begin_with_head(model, loaded, parts, recipe, work.tell)
         history = work.engine.learn(run, model, loaded, parts, recipe, work.tell)
+        if start and (note := better_of(model, start, loaded, parts)):
+            work.tell.say(note)
+            notes.append(note)
     model, valid = calibrated(model, loaded, parts, recipe)
     test = predictions_of(model, loaded, parts.indices("test"))
     evaluation = judge(test) if len(test) else None
@@ -70,7 +75,7 @@ def train_one(run: Run, plan: Plan, work: Work) -> Trained:
         history=history,
         num_parameters=sum(weight.numel() for weight in model.net.parameters()),
         dataset=summarised(loaded, work.looks, parts),
-        notes=work.notes,
+        notes=notes,
         source=work.source,
         seconds=time.perf_counter() - work.started,
         monitor=recipe.monitor,
