@@ -2,8 +2,7 @@
 docs/pretrained.md.
 
     python benchmarks/pretrained.py path/to/cats-dogs path/to/mobilenet_v1_0.75_224 [--finetune]
-        [--strange path/to/english-characters/english.csv path/to/photographed-characters ...]
-        [--alike]
+        [--strange path/to/english.csv path/to/photographed-characters/english.csv] [--alike]
 
 Every training is a command of its own; the cache begins empty. No choice is made by a test part.
 strange: sets that have nothing to do with the photos, of which a share is shown to the first model.
