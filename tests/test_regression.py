@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from eyespot.line.heading import tempered_losses
 from eyespot.training.head import Head, fit_linear
 from eyespot.training.headchoice import Labelled, choose_head, deal
-from eyespot.training.headscore import HeadScore
+from eyespot.training.headscore import HeadScore, surely_lower
 from eyespot.training.regression import fit_regression
+from eyespot.values.predictions import Predictions
 
 
 def some(num: int, num_classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -150,3 +152,32 @@ def test_too_few_images_are_not_judged(labels):
     _, score = chosen(Labelled(features, np.array(labels)), nothing(4))
 
     assert score.nums == () and score.strength == 0.01
+
+
+def test_who_is_less_sure_alone_is_not_worse():
+    random = np.random.default_rng(0)
+    labels = random.integers(0, 2, 300)
+    right = np.where(random.random(300) < 0.9, 0.99, 0.3)
+    probs = np.where(np.arange(2) == labels[:, None], right[:, None], 1 - right[:, None])
+    unsure = probs**0.4 / (probs**0.4).sum(axis=1, keepdims=True)
+
+    losses, others = (
+        tempered_losses(
+            Predictions(
+                names=tuple(map(str, range(300))),
+                classes=("a", "b"),
+                labels=labels,
+                probs=one.astype(np.float32),
+            )
+        )
+        for one in (probs, unsure)
+    )
+
+    np.testing.assert_allclose(losses, others, atol=1e-2)
+
+
+@pytest.mark.parametrize(
+    ("gains", "surely"), [([], False), ([1.0], False), ([1.0, 1.1], True), ([3.0, -2.0], False)]
+)
+def test_lower_by_more_than_chance(gains, surely):
+    assert surely_lower(np.zeros(len(gains)), np.array(gains)) == surely

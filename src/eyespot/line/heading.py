@@ -11,12 +11,16 @@ import numpy as np
 from eyespot.data.grouping import joined
 from eyespot.data.loading import Loaded
 from eyespot.data.splits import Split
+from eyespot.evaluation.calibration import fit_temperature, tempered
 from eyespot.files.run import Run
 from eyespot.line.featuring import featured
+from eyespot.line.model import predictions_of
 from eyespot.line.progress import Progress
-from eyespot.training.headscore import HeadScore
+from eyespot.training.headscore import HeadScore, surely_lower
 from eyespot.training.history import write_history
 from eyespot.training.recipe import Recipe
+from eyespot.values.arrays import Array
+from eyespot.values.predictions import Predictions
 from eyespot.values.training import Epoch
 
 if TYPE_CHECKING:
@@ -50,10 +54,10 @@ def learn_head(
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Start:
     """Where the training of a backbone begins: the net's weights with a head that fits them, and
-    its cross-entropy on the validation part in nats, NaN where there is none."""
+    what the answers of that cost on the validation part; see `tempered_losses`."""
 
     weights: "Mapping[str, Tensor]"
-    loss: float
+    losses: Array
 
 
 def begin_with_head(
@@ -69,25 +73,32 @@ def begin_with_head(
     rows = featured(loaded.dataset, recipe, tell)
     model, score = with_head(model, rows, parts, recipe)
     tell.say(f"the head alone, in folds of the training part: {score}")
-    loss, _ = _measured(model, rows, parts.indices("valid"))
+    losses = tempered_losses(predictions_of(model, rows, parts.indices("valid")))
     weights = {name: tensor.clone() for name, tensor in model.net.state_dict().items()}
     thaw(model.net, recipe.unfrozen)
-    return model, score, Start(weights=weights, loss=loss)
+    return model, score, Start(weights=weights, losses=losses)
 
 
 def better_of(model: "TorchModel", start: Start, loaded: Loaded, parts: Split) -> str | None:
-    """Puts the model back to its start, and says so, where the training made it worse by the
-    validation part; a few pictures can do that within one step."""
-    if math.isnan(start.loss):
-        return None
-    loss, _ = _measured(model, loaded, parts.indices("valid"))
-    if loss <= start.loss:
+    """Puts the model back to its start, and says so, where the training made it worse by more than
+    a standard error on the validation part; a few pictures can do that within one step."""
+    losses = tempered_losses(predictions_of(model, loaded, parts.indices("valid")))
+    if not surely_lower(start.losses, losses):
         return None
     model.net.load_state_dict(start.weights)
     return (
         "the backbone stays as it was, with its head: on the validation part its log loss is "
-        f"{start.loss:.4f}, and was {loss:.4f} at best after it had learnt"
+        f"{start.losses.mean():.4f}, and was {losses.mean():.4f} at best after it had learnt"
     )
+
+
+def tempered_losses(said: Predictions) -> Array:
+    """The cross-entropy of each answer in nats, float64 (N,), with the temperature that the model
+    would get. Else smoothed labels, which a training has and a head alone has not, would decide."""
+    probs = tempered(said.probs, fit_temperature(said))
+    own = probs[np.arange(len(probs)), said.labels].astype(np.float64)
+    losses: Array = -np.log(np.maximum(own, 1e-30))
+    return losses
 
 
 def with_head(

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from eyespot.training.head import Head, fit_linear, fit_mlp, linear_path
-from eyespot.training.headscore import HeadKind, HeadScore
+from eyespot.training.headscore import HeadKind, HeadScore, surely_lower
 from eyespot.training.workers import together
 from eyespot.values.arrays import Array
 
@@ -127,10 +127,10 @@ def _mistakes(head: Head, part: Labelled) -> int:
 
 def _better(rival: Head, head: Head, part: Labelled) -> bool:
     """Whether the rival's loss on these images is lower by more than its standard error."""
-    gains = _losses(head.logits(part.features).astype(np.float64), part.labels) - _losses(
-        rival.logits(part.features).astype(np.float64), part.labels
+    own, others = (
+        _losses(one.logits(part.features).astype(np.float64), part.labels) for one in (rival, head)
     )
-    return bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
+    return surely_lower(own, others)
 
 
 def deal(labels: Array, keys: Sequence[object], num_folds: int, seed: int) -> Array:

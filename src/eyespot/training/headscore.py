@@ -1,9 +1,11 @@
-"""What is known of a head that was chosen. Known without torch."""
+"""What is known of a head that was chosen, and when one is better. Known without torch."""
 
 from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
+
+from eyespot.values.arrays import Array
 
 HeadKind = Literal["linear", "mlp"]
 
@@ -41,3 +43,10 @@ class HeadScore:
             return f"{name}; accuracy unknown, there are too few images"
         told = f"{self.mean:.4f} +- {self.sd:.4f} (mean and sd of {len(self.nums)} folds)"
         return f"{name}; accuracy {told}"
+
+
+def surely_lower(losses: Array, others: Array) -> bool:
+    """Whether the mean of losses is below that of others, of the same images, by more than the
+    standard error of the difference. float64 (N,) each; never for fewer than two."""
+    gains = others - losses
+    return len(gains) > 1 and bool(gains.mean() > gains.std(ddof=1) / np.sqrt(len(gains)))
