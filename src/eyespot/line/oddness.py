@@ -17,7 +17,7 @@ from eyespot.training.recipefile import read_recipe
 from eyespot.values.arrays import Array
 from eyespot.values.dataset import Dataset, Issue
 
-ALIKE = 0.97  # cosine of two pictures of the same, see docs/pretrained.md
+ALIKE = 0.92  # cosine of two pictures of the same, see docs/pretrained.md
 ODD = 4.5  # deviations
 _NEAREST = 5
 _LEAST = 20  # images of a class; of fewer nothing is usual
