@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from eyespot.errors import ImageError
+from eyespot.errors import ImageError, count
 from eyespot.files.atomic import write_bytes
 from eyespot.images.encode import encoded
 from eyespot.images.marking import strip
@@ -30,10 +30,10 @@ def write_pictures(
     told = []
     if heats:
         num = write_heats(model, pictures, results, heats, by=by)
-        told.append(f"{num:,} heat maps: {heats}")
+        told.append(f"{count(num, 'heat map')}: {heats}")
     if sights:
         num = write_sights(model, pictures, results, sights)
-        told.append(f"{num:,} pictures of what was seen: {sights}")
+        told.append(f"{count(num, 'picture')} of what was seen: {sights}")
     return "; ".join(told)
 
 

@@ -115,8 +115,11 @@ def tune(
     tell, started, begun = progress or Silence(), time.perf_counter(), time.time()
     wish = read_recipe(recipe or "standard", settings)
     if wish.folds or wish.net == "backbone":
-        what = "folds" if wish.folds else "a backbone"
-        raise UsageError(f"tune does not search with {what}; tune without, then train with them")
+        raise UsageError(
+            "tune does not search with folds; tune without, then train with them"
+            if wish.folds
+            else "tune does not search on a backbone, whose head train chooses in folds; train"
+        )
     dataset = arranged_set(read_source(source, columns, quarantine, tell), wish)
     looks = survey(dataset)
     tell.say(described(dataset, looks))

@@ -132,9 +132,16 @@ def _tensors(path: Path) -> "Mapping[str, Tensor]":
     from safetensors.torch import load_file
 
     try:
-        return dict(load_file(path / WEIGHTS))
+        found = dict(load_file(path / WEIGHTS))
     except Exception as error:  # the library raises its own, undocumented kinds
         raise ModelError(f"{path / WEIGHTS} is damaged ({error}); download it again") from error
+    for name, tensor in found.items():
+        if not tensor.is_floating_point() and not name.endswith("num_batches_tracked"):
+            raise ModelError(
+                f"{path / WEIGHTS}: '{name}' holds {str(tensor.dtype).removeprefix('torch.')}, as "
+                "in a quantised net; take the weights in floating point"
+            )
+    return found
 
 
 def _check_weights(path: Path) -> None:
@@ -201,8 +208,19 @@ def _trunk(path: Path, config: Mapping[str, Any]) -> TrunkSpec:
         return TransformersSpec(architecture=kind, settings=settings)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(map(str, first["loc"][:2]))
-        raise ModelError(f"{path / CONFIG}: its '{where}' does not do: {first['msg']}") from error
+        where = ".".join(map(str, first["loc"][:2])).removeprefix("settings.")
+        raise ModelError(
+            f"{path / CONFIG}: its '{_SAID_AS.get(where, where)}' does not do: {first['msg']}; "
+            "download it again"
+        ) from error
+
+
+_SAID_AS = {  # of MobileNetV1Spec, in a config.json
+    "multiplier": "depth_multiplier",
+    "least_width": "min_depth",
+    "tensorflow_padding": "tf_padding",
+    "epsilon": "layer_norm_eps",
+}
 
 
 def _mobilenet(path: Path, config: Mapping[str, Any]) -> MobileNetV1Spec:
