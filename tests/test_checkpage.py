@@ -4,6 +4,7 @@ import base64
 import io
 import json
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -209,6 +210,22 @@ def test_the_worst_kinds_come_first():
         ("made-up", 1),
     ]
     assert len(set(WORST_FIRST)) == len(WORST_FIRST)
+
+
+@pytest.mark.parametrize(
+    ("kind", "step"),
+    [
+        ("alike", "1 image is like an earlier one to the backbone, which training does not keep"),
+        ("odd-one-out", "1 image is unlike the others of the class to the backbone: look"),
+    ],
+)
+def test_the_steps_say_what_to_do_about_what_a_backbone_finds(tmp_path, kind, step):
+    found = check(read(write_pictures(tmp_path / "data", num=3)))
+    issue = Issue(kind=kind, name=found.dataset.names[0], detail="as told")
+
+    steps = first_steps(replace(found, issues=(*found.issues, issue)))
+
+    assert any(one.words.startswith(step) for one in steps)
 
 
 def test_the_steps_end_with_the_training(tmp_path):
