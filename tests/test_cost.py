@@ -7,7 +7,8 @@ from torch import nn
 from eyespot.models.torch_model import TorchModel
 from eyespot.nets.build import fitted_net
 from eyespot.nets.cost import multiply_adds
-from made_models import LAYERS, UNPOOLED, made_ensemble, made_model
+from eyespot.nets.mobilenet import Convolution
+from made_models import LAYERS, UNPOOLED, made_ensemble, made_model, mobilenet
 
 
 def counted(model: TorchModel) -> int:
@@ -16,14 +17,14 @@ def counted(model: TorchModel) -> int:
 
     def count(module: nn.Module, given: object, gave: torch.Tensor) -> None:
         nonlocal total
-        if isinstance(module, nn.Conv2d):
+        if isinstance(module, nn.Conv2d | Convolution):
             total += gave[0].numel() * module.weight[0].numel()
         else:
             assert isinstance(module, nn.Linear)
             total += module.weight.numel()
 
     for module in model.net.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
+        if isinstance(module, nn.Conv2d | Convolution | nn.Linear):
             module.register_forward_hook(count)
     shape = model.preparation
     model.net(torch.zeros(1, shape.channels, shape.size, shape.size))
@@ -41,6 +42,15 @@ def test_a_convnet(size, depth):
 @pytest.mark.parametrize("layers", [LAYERS, UNPOOLED])
 def test_a_list_of_layers(layers):
     model = made_model(fitted_net("layers", width=1, size=28, layers=layers))
+
+    assert multiply_adds(model.card.net, model.preparation, 3) == counted(model)
+
+
+@pytest.mark.parametrize("size", [32, 45])
+@pytest.mark.parametrize("hidden", [0, 20])
+def test_a_mobilenet(size, hidden):
+    spec = mobilenet().model_copy(update={"hidden": hidden})
+    model = made_model(spec, size=size)
 
     assert multiply_adds(model.card.net, model.preparation, 3) == counted(model)
 

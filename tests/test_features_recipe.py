@@ -49,6 +49,8 @@ def test_features_and_a_head_make_an_ordinary_model(photos, backbone, tmp_path):
 
     assert trained.evaluation.accuracy.value == 1.0
     assert trained.head.mean > 0.95 and sum(trained.head.nums) == 56
+    told = (tmp_path / "run" / "report.html").read_text("utf-8")
+    assert "a head was fitted: a regression. In 5 folds" in told and "chosen, epoch" not in told
     model = eyespot.load(tmp_path / "run")
     said = model.predict([photos / "red" / "0.png", photos / "green" / "0.png"])
     assert [one.label for one in said] == ["red", "green"]

@@ -48,7 +48,7 @@ def command(
 
 def _text(value: object) -> str:
     if not isinstance(value, list):
-        return str(value)
+        return "unknown" if value is None else str(value)
     more = f" and {len(value) - MOST:,} more" if len(value) > MOST else ""
     return ", ".join(map(str, value[:MOST])) + more
 

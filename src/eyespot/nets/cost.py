@@ -3,7 +3,8 @@
 import math
 
 from eyespot.nets.layerlist import Conv, Dense, layer_shapes, with_head
-from eyespot.nets.spec import ConvNetSpec, EnsembleSpec, LayersSpec, NetSpec
+from eyespot.nets.spec import BackboneSpec, ConvNetSpec, EnsembleSpec, LayersSpec, NetSpec
+from eyespot.nets.trunkspec import STRIDES, MobileNetV1Spec
 from eyespot.values.model import Views
 from eyespot.values.preparation import Preparation
 
@@ -15,7 +16,7 @@ def multiply_adds(
 ) -> int | None:
     """Multiplications, each with an addition, of convolutions and dense layers, over all views.
 
-    None for a net on a backbone, whose description does not tell its layers.
+    None for a net on a backbone whose description does not tell its layers.
     """
     if isinstance(spec, EnsembleSpec):
         each = [multiply_adds(one.net, shape, num_classes, one.views) for one in spec.members]
@@ -24,6 +25,8 @@ def multiply_adds(
         return _VIEWS[views] * _convnet(spec, shape, num_classes)
     if isinstance(spec, LayersSpec):
         return _VIEWS[views] * _layers(spec, shape, num_classes)
+    if isinstance(spec.trunk, MobileNetV1Spec):
+        return _VIEWS[views] * _mobilenet(spec, spec.trunk, shape, num_classes)
     return None
 
 
@@ -37,6 +40,19 @@ def _convnet(spec: ConvNetSpec, shape: Preparation, num_classes: int) -> int:
         total += side**2 * width * width * 9 if spec.depth == 2 else 0
         before = width
     return total + before * num_classes
+
+
+def _mobilenet(
+    spec: BackboneSpec, trunk: MobileNetV1Spec, shape: Preparation, num_classes: int
+) -> int:
+    widths = trunk.widths
+    side = math.ceil(shape.size / 2)
+    total = side**2 * widths[0] * shape.channels * 9
+    for stride, before, after in zip(STRIDES, widths[:-1], widths[1:], strict=True):
+        side = math.ceil(side / stride)
+        total += side**2 * before * (9 + after)
+    last = spec.depths[-1]
+    return total + (spec.hidden * (last + num_classes) if spec.hidden else last * num_classes)
 
 
 def _layers(spec: LayersSpec, shape: Preparation, num_classes: int) -> int:

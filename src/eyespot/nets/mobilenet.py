@@ -12,9 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from eyespot.nets.trunkspec import MobileNetV1Spec
+from eyespot.nets.trunkspec import STRIDES, MobileNetV1Spec
 
-STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)
 SHOWN = (3, 5, 11)  # after so many blocks, each before a map is halved
 
 
@@ -55,7 +54,7 @@ class MobileNetV1(nn.Module):
 
     def __init__(self, spec: MobileNetV1Spec) -> None:
         super().__init__()
-        widths = _widths(spec)
+        widths = spec.widths
         uneven = spec.tensorflow_padding
         layers = [Convolution(3, widths[0], 3, stride=2, groups=1, tensorflow_padding=uneven)]
         for stride, before, after in zip(STRIDES, widths[:-1], widths[1:], strict=True):
@@ -86,17 +85,8 @@ class MobileNetV1(nn.Module):
 
 def depths_of(spec: MobileNetV1Spec) -> tuple[int, ...]:
     """Features of each depth, of pictures of any size: the quarters of its maps, and their mean."""
-    widths = _widths(spec)
+    widths = spec.widths
     return (*(4 * widths[blocks] for blocks in SHOWN), widths[-1])
-
-
-def _widths(spec: MobileNetV1Spec) -> list[int]:
-    """Of the stem and of each block."""
-    found, base = [], 32
-    for number, stride in enumerate((1, *STRIDES)):
-        base *= 2 if stride == 2 or number == 1 else 1
-        found.append(max(int(base * spec.multiplier), spec.least_width))
-    return found
 
 
 def from_transformers(tensors: Mapping[str, Tensor], epsilon: float) -> dict[str, Tensor]:

@@ -43,6 +43,9 @@ SETTINGS: Mapping[str, frozenset[str]] = {
 }
 
 
+STRIDES = (1, 2, 1, 2, 1, 2, 1, 1, 1, 1, 1, 2, 1)  # of the blocks of a MobileNet v1
+
+
 class MobileNetV1Spec(BaseModel):
     """A MobileNet of the first version (Howard et al. 2017, arXiv 1704.04861).
 
@@ -57,6 +60,15 @@ class MobileNetV1Spec(BaseModel):
     least_width: int = Field(ge=1, le=1024)
     tensorflow_padding: bool
     epsilon: float = Field(gt=0, le=1)
+
+    @property
+    def widths(self) -> list[int]:
+        """Channels of the stem and of each block."""
+        found, base = [], 32
+        for number, stride in enumerate((1, *STRIDES)):
+            base *= 2 if stride == 2 or number == 1 else 1
+            found.append(max(int(base * self.multiplier), self.least_width))
+        return found
 
 
 class TransformersSpec(BaseModel):

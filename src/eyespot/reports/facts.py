@@ -13,6 +13,7 @@ from eyespot.evaluation.folds import pooled
 from eyespot.evaluation.suspects import Suspect, suspects
 from eyespot.files.run import Run
 from eyespot.files.tables import read_table
+from eyespot.training.headscore import HeadScore
 from eyespot.values.arrays import Array
 from eyespot.values.dataset import PARTS, Issue
 from eyespot.values.evaluation import Evaluation, Interval
@@ -53,7 +54,8 @@ class Facts:
     seen; it has no epochs of its own, each fold has.
     left_out: what could not be used. remarks: what was found and used all the same. num_copies: how
     many images have the very pixels of another one, None if the folder does not say. pictures,
-    heats: of some images, by name. suspects: of the images that the model was not trained on.
+    heats: of some images, by name. suspects: of the images that the model was not trained on. head:
+    of a run on a backbone, what folds of the training part said of its head.
     """
 
     origin: Origin
@@ -69,6 +71,7 @@ class Facts:
     suspects: tuple[Suspect, ...]
     num_copies: int | None = None
     crossed: FoldFacts | None = None
+    head: HeadScore | None = None
 
 
 def read_facts(run: Run) -> Facts:
@@ -82,6 +85,7 @@ def read_facts(run: Run) -> Facts:
         if any(len(origin.dataset.counts[part]) != len(test.classes) for part in PARTS):
             raise ValueError("its class counts do not fit its classes")
         crossed = _crossed(run) if origin.best_epoch is None else None
+        head = None if crossed else _head(run.read_json(run.evaluation).get("head"))
         epochs = () if crossed else tuple(_epoch(row) for row in read_table(run.history))
         left_out = _issues(run.quarantine)
         remarks = tuple(issue for issue in _issues(run.issues) if issue not in set(left_out))
@@ -108,6 +112,7 @@ def read_facts(run: Run) -> Facts:
         suspects=suspects(pooled([valid, test], [*valid.names, *test.names])),
         num_copies=_num_copies(run),
         crossed=crossed,
+        head=head,
     )
 
 
@@ -146,6 +151,18 @@ def _crossed(run: Run) -> FoldFacts:
         sd=float(record["sd"]),
         ensemble=run.model.exists(),
         ensemble_score=Interval(**score["accuracy"]) if score else None,
+    )
+
+
+def _head(told: Mapping[str, Any] | None) -> HeadScore | None:
+    if told is None:
+        return None
+    return HeadScore(
+        kind=told.get("kind", "linear"),
+        strength=told["strength"],
+        nums=tuple(told["nums"]),
+        accuracies=tuple(told["accuracies"]),
+        log_loss=told["log_loss"],
     )
 
 

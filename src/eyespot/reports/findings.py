@@ -207,13 +207,14 @@ def _later(checked: Checked) -> Iterator[Step]:
         )
     if num := seen["alike"]:
         yield Step(
-            f"{count(num, 'image')} {_are(num)} like an earlier one to the backbone, which training "
-            "does not keep in one part: where it is a copy, keep one, or give both one group."
+            f"{count(num, 'image')} {_are(num)} like an earlier one to the backbone, which "
+            "training does not keep in one part: where it is a copy, keep one, or give both one "
+            "group."
         )
     if num := seen["odd-one-out"]:
         yield Step(
-            f"{count(num, 'image')} {_are(num)} unlike the others of the class to the backbone: look "
-            "through them; nothing is wrong for certain."
+            f"{count(num, 'image')} {_are(num)} unlike the others of the class to the backbone: "
+            "look through them; nothing is wrong for certain."
         )
     if checked.imbalance > 3:
         yield Step(

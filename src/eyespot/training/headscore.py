@@ -37,12 +37,15 @@ class HeadScore:
         judged = {"mean": self.mean, "sd": self.sd} if self.nums else {}
         return {**asdict(self), **judged}
 
+    @property
+    def name(self) -> str:
+        return "a perceptron" if self.kind == "mlp" else "a regression"
+
     def __str__(self) -> str:
-        name = "a perceptron" if self.kind == "mlp" else "a regression"
         if not self.nums:
-            return f"{name}; accuracy unknown, there are too few images"
+            return f"{self.name}; accuracy unknown, there are too few images"
         told = f"{self.mean:.4f} +- {self.sd:.4f} (mean and sd of {len(self.nums)} folds)"
-        return f"{name}; accuracy {told}"
+        return f"{self.name}; accuracy {told}"
 
 
 def surely_lower(losses: Array, others: Array) -> bool:
