@@ -134,26 +134,29 @@ def digits_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @dataclass(frozen=True)
 class Nodes:
-    """Two Ray nodes on this machine, a core each. second: the process of its daemon."""
+    """Ray nodes on this machine, a core each. others: the daemons of all but the first."""
 
     address: str
-    second: int
+    others: tuple[int, ...]
 
-    def workers_of_second(self, word: str) -> list[int]:
-        """The processes on the second node in whose title the word stands."""
+    def _workers(self, daemon: int, word: str) -> list[int]:
+        """The processes on a node in whose title the word stands."""
         found = []
         for entry in Path("/proc").iterdir():
             with contextlib.suppress(OSError, ValueError, IndexError):
                 pid = int(entry.name)
                 parent = int((entry / "stat").read_text().rsplit(")", 1)[1].split()[1])
                 title = (entry / "cmdline").read_bytes().decode(errors="replace")
-                if parent == self.second and title.startswith("ray::") and word in title:
+                if parent == daemon and title.startswith("ray::") and word in title:
                     found.append(pid)
         return found
 
     @contextlib.contextmanager
-    def killing(self, word: str, *, when: Callable[[], bool]) -> Iterator[list[int]]:
-        """Gives those processes kill -9, once: as soon as it is time and there are some.
+    def killing(
+        self, word: str, *, when: Callable[[], bool], whole: bool = False
+    ) -> Iterator[list[int]]:
+        """Gives those processes of one node kill -9, once: as soon as it is time and there are
+        some. whole: and its daemon, so that the node is lost.
 
         Yields which they were. Ends with the block, whatever happens in it.
         """
@@ -161,10 +164,13 @@ class Nodes:
 
         def kill() -> None:
             while not killed and not over.wait(0.02):
-                if when():
-                    for pid in self.workers_of_second(word):
-                        os.kill(pid, signal.SIGKILL)
-                        killed.append(pid)
+                if not when():
+                    continue
+                for daemon in self.others:
+                    if not killed and (found := self._workers(daemon, word)):
+                        for pid in [daemon, *found] if whole else found:
+                            os.kill(pid, signal.SIGKILL)
+                            killed.append(pid)
 
         killer = threading.Thread(target=kill)
         killer.start()
@@ -178,6 +184,16 @@ class Nodes:
 @pytest.fixture
 def two_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
     """A cluster of two nodes, which ends with the test. Its workers know the tests' own files."""
+    yield from _nodes(2, monkeypatch)
+
+
+@pytest.fixture
+def three_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
+    """The same, of three."""
+    yield from _nodes(3, monkeypatch)
+
+
+def _nodes(num: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
     pytest.importorskip("ray", reason="needs the extra cluster")
     import warnings
 
@@ -190,11 +206,13 @@ def two_nodes(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
 
         small = {"num_cpus": 1, "object_store_memory": 150 * 2**20, "include_dashboard": False}
         cluster = Cluster(initialize_head=True, head_node_args=small)
-        second = cluster.add_node(num_cpus=1, object_store_memory=150 * 2**20)
+        others = [
+            cluster.add_node(num_cpus=1, object_store_memory=150 * 2**20) for _ in range(num - 1)
+        ]
         cluster.wait_for_nodes()
-        daemon = second.all_processes["raylet"][0].process.pid
+        daemons = [node.all_processes["raylet"][0].process.pid for node in others]
         try:
-            yield Nodes(cluster.address, daemon)
+            yield Nodes(cluster.address, tuple(daemons))
         finally:
             cluster.shutdown()
 

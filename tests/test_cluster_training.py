@@ -77,6 +77,25 @@ def test_a_killed_worker_is_replaced_and_the_training_ends_as_that_of_one_proces
 
 
 @pytest.mark.cluster
+def test_the_work_of_a_lost_node_goes_on_upon_another(tmp_path, three_nodes, capfd):
+    out = tmp_path / "run"
+
+    def begun() -> bool:
+        return (out / "history.csv").exists() and len(losses(Run(out))) > 1
+
+    with three_nodes.killing("RayTrainWorker", when=begun, whole=True) as killed:
+        with engine_on(three_nodes.address, 2) as engine:
+            trained = eyespot.train(
+                "digits", recipe="quick", settings=FIELDS, out=out, engine=engine
+            )
+
+    assert len(killed) > 1
+    assert [int(row["epoch"]) for row in read_table(trained.run.history)] == [*range(1, 17)]
+    assert trained.evaluation.accuracy.value > 0.95
+    assert capfd.readouterr().out == ""
+
+
+@pytest.mark.cluster
 def test_folds_side_by_side_give_the_run_of_folds(tmp_path, two_nodes, monkeypatch):
     fields = {"epochs": 2, "width": 8, "folds": 3}
     with engine_on(two_nodes.address, 2) as engine:
