@@ -85,7 +85,7 @@ def read_facts(run: Run) -> Facts:
         if any(len(origin.dataset.counts[part]) != len(test.classes) for part in PARTS):
             raise ValueError("its class counts do not fit its classes")
         crossed = _crossed(run) if origin.best_epoch is None else None
-        head = None if crossed else _head(run.read_json(run.evaluation).get("head"))
+        head = None if crossed else _head(run)
         epochs = () if crossed else tuple(_epoch(row) for row in read_table(run.history))
         left_out = _issues(run.quarantine)
         remarks = tuple(issue for issue in _issues(run.issues) if issue not in set(left_out))
@@ -154,7 +154,8 @@ def _crossed(run: Run) -> FoldFacts:
     )
 
 
-def _head(told: Mapping[str, Any] | None) -> HeadScore | None:
+def _head(run: Run) -> HeadScore | None:
+    told = run.read_json(run.evaluation).get("head") if run.evaluation.exists() else None
     if told is None:
         return None
     return HeadScore(
