@@ -197,7 +197,8 @@ def _made(search: Search) -> "list[FrozenTrial]":
     from optuna.trial import TrialState
 
     over = (TrialState.COMPLETE, TrialState.PRUNED)
-    return study_of(search.journal).get_trials(deepcopy=False, states=over)
+    made: list[FrozenTrial] = study_of(search.journal).get_trials(deepcopy=False, states=over)
+    return made
 
 
 def _is_first(trial: "FrozenTrial") -> bool:
