@@ -54,7 +54,7 @@ def test_no_thread_outlives_the_reading() -> None:
     until = time.monotonic() + 60
     while threading.active_count() > before and time.monotonic() < until:
         time.sleep(0.01)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before  # an earlier reading may still have been ending
 
 
 def test_a_reading_can_be_left_behind_inside_a_threads_start() -> None:
