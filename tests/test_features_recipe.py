@@ -180,7 +180,8 @@ def test_one_image_of_a_class_is_enough(photos, backbone, tmp_path):
 @pytest.mark.parametrize("head", ["linear", "mlp"])
 def test_the_exported_model_says_the_same(photos, backbone, head, tmp_path):
     pytest.importorskip("onnxruntime")
-    settings = {"test_views": "mirrors", "valid": 0.2, "head": head}
+    views = "one" if head == "mlp" else "mirrors"
+    settings = {"test_views": views, "valid": 0.2, "head": head}
     run = trained_on(photos, backbone, tmp_path / "run", **settings).run
     assert (read_card(run.model).net.hidden > 0) == (head == "mlp")
 
@@ -246,6 +247,10 @@ def test_earlier_blocks_learn_slower(tmp_path, backbone):
         ({"net": "convnet", "backbone": "x"}, 'net = "convnet" and a backbone are two nets'),
         ({"backbone": "x", "dropout": 0.5}, "dropout = 0.5 is not for a backbone"),
         ({"backbone": "x", "channels": 1}, "channels = 1 is not for a backbone"),
+        (
+            {"backbone": "x", "head": "mlp", "test_views": "mirrors"},
+            'head = "mlp" looks at one view, and test_views = "mirrors" at several',
+        ),
         ({"head": "mlp"}, 'head = "mlp" is for a backbone'),
         ({"backbone": "x", "unfrozen": 1, "embed": False}, "changes the backbone"),
         ({"backbone": "x", "unfrozen": 1, "optimizer": "muon"}, "muon has one rate"),

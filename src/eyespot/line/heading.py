@@ -114,12 +114,15 @@ def with_head(
     body = body_of(model.net)
     places = parts.indices("train")
     ties = loaded.duplicates.ties(len(loaded.dataset))
+    # Of several views their mean is remembered, of which a perceptron says something else than the
+    # mean of what it says of each, as the model will answer.
+    kind = "linear" if recipe.head == "auto" and recipe.test_views != "one" else recipe.head
     keys = ties if loaded.dataset.groups is None else joined(loaded.dataset.groups, ties)
     head, score = choose_head(
         _labelled(loaded, places, body.depths[-1]),
         _labelled(loaded, parts.indices("valid"), body.depths[-1]),
         len(model.classes),
-        kind=recipe.head,
+        kind=kind,
         keys=[keys[place] for place in places],
         num_folds=recipe.head_folds,
         balanced=recipe.balance in ("weights", "sampling"),

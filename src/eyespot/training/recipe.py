@@ -210,6 +210,11 @@ class Recipe(BaseModel):
             field = f"unfrozen = {self.unfrozen}" if self.unfrozen else "embed = false"
             field = f'head = "{self.head}"' if self.head != "auto" else field
             raise UsageError(f"{field} is for a backbone; take the recipe features or finetune")
+        if self.head == "mlp" and not self.unfrozen and self.test_views not in ("one", "auto"):
+            raise UsageError(
+                f'head = "mlp" looks at one view, and test_views = "{self.test_views}" at several; '
+                "leave one of them away"
+            )
         if self.net == "backbone" and self.dropout:
             raise UsageError(f"dropout = {self.dropout} is not for a backbone; leave it away")
         if self.unfrozen and not self.embed:
