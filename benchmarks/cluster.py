@@ -1,8 +1,8 @@
 """What predicting on Ray costs: whole commands, as a user types them, on one machine.
 
-    python benchmarks/cluster.py prepare mnist /tmp/shards
-    python benchmarks/cluster.py measure runs/mnist-1 /tmp/shards --way single --sizes 1000 10000
-    python benchmarks/cluster.py table /tmp/shards
+    python benchmarks/cluster.py prepare mnist shards
+    python benchmarks/cluster.py measure runs/mnist-1 shards --way single --sizes 1000 10000
+    python benchmarks/cluster.py table shards
 
 `prepare` packs the images of a set, repeated, as Parquet. `measure` runs `eyespot predict` on one
 core (single: one process; ray-1: one worker) or on all (single-all, ray-2: two workers), and keeps

@@ -1,7 +1,7 @@
 """What a lost worker does to a training: digits, by one process and by two workers, one killed.
 
-    python benchmarks/killed_worker.py one /tmp/killed --seeds 0 1 2 3 4
-    python benchmarks/killed_worker.py two /tmp/killed --seeds 0 1 2 3 4
+    python benchmarks/killed_worker.py one killed --seeds 0 1 2 3 4
+    python benchmarks/killed_worker.py two killed --seeds 0 1 2 3 4
 
 `one` trains in this process, as `eyespot train digits --recipe quick` does. `two` trains with two
 workers on two nodes of Ray on this machine, a core each; after 15 epochs the second node's worker

@@ -42,7 +42,7 @@ from eyespot.training.world import find_world
 from eyespot.values.arrays import Array
 
 NUM_TIMED = 480
-NUM_COPIED = 500
+NUM_COPIED = 250
 SEEDS = 3
 
 

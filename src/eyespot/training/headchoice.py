@@ -49,19 +49,19 @@ def choose_head(
     """
     folds = deal(train.labels, keys, num_folds, seed)
     mlp = partial(fit_mlp, num_classes=num_classes, balanced=balanced, seed=seed)
+    linear = None
     if kind != "mlp":
         score = choose_strength(train, folds, num_classes, balanced=balanced)
         assert score.strength
         head = fit_linear(
             train.features, train.labels, num_classes, strength=score.strength, balanced=balanced
         )
+        linear = head, score
         if kind == "linear" or _mistakes(head, valid) < LEAST_MISTAKES:
-            return head, score
-        rival = mlp(train.features, train.labels)
-        if not _better(rival, head, valid):
-            return head, score
-    else:
-        rival = mlp(train.features, train.labels)
+            return linear
+    rival = mlp(train.features, train.labels)
+    if linear and not _better(rival, linear[0], valid):
+        return linear
     told = _judged(train, folds, lambda features, labels: [mlp(features, labels)])
     return rival, _score(told[0], "mlp") if told else HeadScore(kind="mlp")
 
